@@ -1,0 +1,39 @@
+# `make` alone explains every target. Nothing outside this folder is changed.
+
+# Python 3.11 or later, with its venv module; the environment can be put elsewhere with VENV=…
+PYTHON ?= $(shell command -v python3.11 || command -v python3)
+VENV ?= .venv
+BIN := $(VENV)/bin
+INSTALLED := $(VENV)/.installed
+
+.DEFAULT_GOAL := help
+.PHONY: help install run test check clean
+
+help: ## explain every target
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-10s %s\n", $$1, $$2 }' Makefile
+
+install: $(INSTALLED) ## make .venv with the package in it, and what tests and checks need
+
+# Made anew only when what is to be installed has changed, so that every other target may ask for it.
+$(INSTALLED): setup.cfg pyproject.toml packetserver/__init__.py
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/pip install --quiet --disable-pip-version-check --editable '.[test,check]'
+	@touch $@
+
+run: install ## serve http://127.0.0.1:8080; on first use make the database and its user admin
+	@mkdir -p var
+	$(BIN)/packetserver init-db --with-admin
+	$(BIN)/packetserver serve
+
+test: install ## run the tests, on SQLite and on PostgreSQL
+	$(BIN)/pytest --numprocesses logical --maxprocesses 8 --dist loadgroup
+
+check: install ## look for faults without running: ruff, mypy --strict, import-linter
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy --strict packetserver wsgi.py
+	$(BIN)/lint-imports
+
+clean: ## remove what was made here, except var/ with its database
+	rm -rf $(VENV) build dist *.egg-info .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache
+	find packetserver schemas tests -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -1,0 +1,120 @@
+"""Reads the lines of one object: fields, controls, filters."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import Any
+
+from packetserver.catalogue.model import EMPTY_INTEGERS, Control, Field, Filter, Named
+from packetserver.catalogue.types import TYPES, FieldType, odd_boolean
+from packetserver.errors import CatalogueError
+
+Where = tuple[str, str]
+Line = Mapping[str, Any]
+
+FIELD_KEYS = frozenset(
+    "column type key max null default initial required references references_table references_by"
+    " foreign_key unset empty insert update cut secret true_texts derived shown"
+    " key_may_be_sent".split()
+)
+FILTER_KEYS = frozenset({"type", "match", "column", "none", "default"})
+
+
+def named(line: Line, key: str) -> Named:
+    """The function that a line names under ``key``, with the line's other keys as arguments."""
+    rest = {name: value for name, value in line.items() if name != key}
+    return Named(str(line[key]), MappingProxyType(rest))
+
+
+def read_fields(
+    where: Where, lines: Mapping[str, Line], unset: str | None = None
+) -> tuple[dict[str, Field], dict[str, str]]:
+    """The fields and the aliases of an object; ``unset`` is what its empty columns read as.
+
+    Raises CatalogueError for an unknown type.
+    """
+    aliases = {name: line["alias"] for name, line in lines.items() if "alias" in line}
+    fields = {
+        name: _read_field(where, name, line, unset)
+        for name, line in lines.items()
+        if name not in aliases
+    }
+    return fields, aliases
+
+
+def _read_field(where: Where, name: str, line: Line, unset: str | None) -> Field:
+    rest = {key: value for key, value in line.items() if key not in FIELD_KEYS}
+    if rest and "derived" not in line and "shown" not in line:
+        raise CatalogueError(*where, f"{name} has unknown keys: {', '.join(sorted(rest))}")
+    if line.get("empty") not in {None, *EMPTY_INTEGERS}:
+        raise CatalogueError(*where, f"{name} has an unknown empty rule {line['empty']!r}")
+    field_type = _type(where, name, line)
+    if ("column" in line) == ("derived" in line):
+        raise CatalogueError(*where, f"{name} needs either a column or a derivation")
+    return Field(
+        name=name,
+        type=field_type,
+        column=line.get("column"),
+        unset=str(line.get("unset", field_type.unset if unset is None else unset)),
+        key=line.get("key", False),
+        max_length=line.get("max"),
+        nullable=line.get("null", not line.get("key", False)),
+        required=line.get("required", False),
+        default=line.get("default"),
+        initial=line.get("initial"),
+        references=line.get("references"),
+        references_table=line.get("references_table"),
+        references_by=MappingProxyType(dict(line.get("references_by", {}))),
+        foreign_key=line.get("foreign_key", True),
+        empty=line.get("empty"),
+        insert=line.get("insert", True),
+        update=line.get("update", True),
+        cut=line.get("cut"),
+        secret=line.get("secret", False),
+        derived=_function(line, "derived", rest),
+        shown=_function(line, "shown", rest),
+    )
+
+
+def _function(line: Line, key: str, arguments: Line) -> Named | None:
+    return Named(line[key], MappingProxyType(dict(arguments))) if key in line else None
+
+
+def _type(where: Where, name: str, line: Line) -> FieldType:
+    if "true_texts" in line:
+        return odd_boolean(line["true_texts"])
+    if line.get("type") not in TYPES:
+        raise CatalogueError(*where, f"{name} has an unknown type {line.get('type')!r}")
+    return TYPES[line["type"]]
+
+
+def read_controls(lines: Mapping[str, Line]) -> dict[str, Control]:
+    """The inputs of an object that are not stored."""
+    return {
+        name: Control(name, TYPES[line["type"]], line.get("initial"))
+        for name, line in lines.items()
+    }
+
+
+def read_filters(
+    where: Where, lines: Mapping[str, Line]
+) -> tuple[dict[str, Filter], dict[str, str]]:
+    """The filters of an object's list, and their second names."""
+    aliases = {name: line["alias"] for name, line in lines.items() if "alias" in line}
+    filters = {
+        name: _read_filter(where, name, line) for name, line in lines.items() if name not in aliases
+    }
+    return filters, aliases
+
+
+def _read_filter(where: Where, name: str, line: Line) -> Filter:
+    arguments = {key: value for key, value in line.items() if key not in FILTER_KEYS}
+    return Filter(
+        name=name,
+        type=_type(where, f"the filter {name}", line),
+        match=Named(line["match"], MappingProxyType(arguments)),
+        column=line.get("column"),
+        none=line.get("none"),
+        default=line.get("default"),
+    )

@@ -1,0 +1,230 @@
+"""The object catalogue in memory: immutable, and complete once it is loaded.
+
+Everything the server knows about objects stands here; the other rooms ask it and add behaviour
+by name. Shapes follow `schemas/`, whose form `docs/catalogue.md` explains.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from types import MappingProxyType
+from typing import Any, Final
+
+from packetserver.catalogue.types import FieldType
+
+NOW: Final = "now"
+"""A column default that means the time of the write."""
+
+Scalar = str | int | float | bool | None
+NOTHING: Final[Mapping[str, Any]] = MappingProxyType({})
+
+EMPTY_INTEGERS: Final = {
+    "-1": lambda number: number == -1,
+    "negative": lambda number: number < 0,
+    "not positive": lambda number: number <= 0,
+}
+"""Which integers stand for an empty column, by the name that a schema gives the rule."""
+
+
+@dataclass(frozen=True, slots=True)
+class Named:
+    """The name of a function that another room provides, with its arguments."""
+
+    name: str
+    arguments: Mapping[str, Any] = field(default_factory=lambda: NOTHING)
+
+    def text(self, argument: str, default: str = "") -> str:
+        """An argument as text; a missing one is the default."""
+        value = self.arguments.get(argument)
+        return default if value is None else str(value)
+
+    def texts(self, argument: str) -> tuple[str, ...]:
+        """An argument that is a list of texts, or one text; a missing one is empty."""
+        value = self.arguments.get(argument, ())
+        return (value,) if isinstance(value, str) else tuple(str(each) for each in value)
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """A column as the database has it."""
+
+    name: str
+    type: str
+    max_length: int | None = None
+    nullable: bool = True
+    default: Scalar = None
+    references: str | None = None
+    """The table that it points to, and whether the database sees to that."""
+    constrained: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """A table of the database; ``key`` is its serial column, None when it has none."""
+
+    name: str
+    key: str | None
+    sequence: str | None
+    columns: Mapping[str, Column]
+    unique: tuple[tuple[str, ...], ...] = ()
+    indexes: tuple[tuple[str, ...], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Field:
+    """A property of an object: a stored column, or something derived when ``column`` is None."""
+
+    name: str
+    type: FieldType
+    column: str | None
+    unset: str
+    key: bool = False
+    max_length: int | None = None
+    nullable: bool = True
+    required: bool = False
+    default: Scalar = None
+    initial: Scalar = None
+    references: str | None = None
+    references_table: str | None = None
+    references_by: Mapping[str, str] = field(default_factory=dict)
+    foreign_key: bool = True
+    empty: str | None = None
+    insert: bool = True
+    update: bool = True
+    cut: int | None = None
+    secret: bool = False
+    derived: Named | None = None
+    shown: Named | None = None
+
+    def is_empty(self, value: object) -> bool:
+        """Whether a value stands for an empty column (schemas: `empty`)."""
+        return isinstance(value, int) and bool(self.empty) and EMPTY_INTEGERS[self.empty or ""](value)
+
+
+@dataclass(frozen=True, slots=True)
+class Control:
+    """An input that is not stored but steers rules and effects."""
+
+    name: str
+    type: FieldType
+    initial: Scalar = None
+
+
+@dataclass(frozen=True, slots=True)
+class Filter:
+    """An input of a list: which records it returns."""
+
+    name: str
+    type: FieldType
+    match: Named
+    column: str | None = None
+    none: str | None = None
+    default: Scalar = None
+
+    def is_none(self, value: object) -> bool:
+        """Whether a value means `no filter` (schemas: `none`)."""
+        if value is None or self.none is None:
+            return value is None
+        if isinstance(value, bool):
+            return self.none == str(value).lower()
+        if isinstance(value, int) and self.none in EMPTY_INTEGERS:
+            return bool(EMPTY_INTEGERS[self.none](value))
+        words = {"" if word == "empty" else word for word in self.none.split(" or ")}
+        return str(value) in words
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """A validation rule of one field."""
+
+    field: str
+    rule: Named
+
+
+@dataclass(frozen=True, slots=True)
+class ObjectType:
+    """One object of the catalogue: what a client may send of it and ask for."""
+
+    element: str
+    list_element: str | None
+    kind: str
+    file: str
+    table: str | None
+    key: Field | None
+    identified_by: tuple[str, ...]
+    key_may_be_sent: bool
+    permission: str | None
+    permission_rule: str
+    forced_to_user: tuple[str, ...]
+    own_records: str | None
+    order: tuple[str, ...]
+    order_paged: tuple[str, ...]
+    always: tuple[Named, ...]
+    sync_inserted: str | None
+    sync_updated: str | None
+    trashes: bool
+    removes: tuple[tuple[str, str], ...]
+    ignored_filters: frozenset[str]
+    fields: Mapping[str, Field]
+    aliases: Mapping[str, str]
+    controls: Mapping[str, Control]
+    filters: Mapping[str, Filter]
+    filter_aliases: Mapping[str, str]
+    rules: tuple[Rule, ...]
+    on_insert: tuple[Named, ...]
+    on_update: tuple[Named, ...]
+    on_delete: tuple[Named, ...]
+    actions: Mapping[str, str]
+
+    def field(self, name: str) -> Field | None:
+        """The field of a wire name, through its alias where it has one."""
+        return self.fields.get(self.aliases.get(name, name))
+
+    def filter(self, name: str) -> Filter | None:
+        """The filter of a wire name, through its alias where it has one."""
+        return self.filters.get(self.filter_aliases.get(name, name))
+
+    @property
+    def stored_fields(self) -> Iterator[Field]:
+        """The fields that are columns, in the catalogue's order."""
+        return (each for each in self.fields.values() if each.column)
+
+    @property
+    def modified(self) -> Field | None:
+        """The field that says when a record last changed, None when the object has none."""
+        found = self.fields.get("modified")
+        return found if found is not None and found.column else None
+
+    @property
+    def trashed_column(self) -> str | None:
+        """The column of the trashed date, None when records are removed instead."""
+        found = self.fields.get("trashedDate")
+        return found.column if self.trashes and found is not None else None
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """What an element of a packet names: an object, singly or as its list."""
+
+    object: ObjectType
+    is_list: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Catalogue:
+    """All objects and tables."""
+
+    objects: Mapping[str, ObjectType]
+    tables: Mapping[str, Table]
+    targets: Mapping[str, Target]
+
+    def target(self, element: str) -> Target | None:
+        """What an element names, None when it is unknown; names are case sensitive."""
+        return self.targets.get(element)
+
+    def table_of(self, field: Field) -> str | None:
+        """The table that a reference points to, None when the field is none."""
+        if field.references is not None:
+            return self.objects[field.references].table
+        return field.references_table

@@ -1,0 +1,47 @@
+"""The actions of the protocol by name; a new one is a file here and a line in the table."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from packetserver.engine.actions import delete, insert, information, select, update
+from packetserver.engine.context import Call
+from packetserver.errors import ItemMessage
+
+NO_HANDLER = "Object does not implement CustomActionHandler and cannot be processed."
+INSERT = "insert"
+
+
+@dataclass(frozen=True, slots=True)
+class Action:
+    """What carries an action out, and whether it may change the database."""
+
+    run: Callable[[Call], None]
+    writes: bool
+
+
+ACTIONS = {
+    "select": Action(select.run, writes=False),
+    "update": Action(update.run, writes=True),
+    "delete": Action(delete.run, writes=True),
+    INSERT: Action(insert.run, writes=True),
+    "getDateTime": Action(information.date_time, writes=False),
+    "getSystemPreferences": Action(information.preferences, writes=False),
+    "getSystemXMLFile": Action(information.system_file, writes=False),
+}
+
+
+def carry_out(call: Call) -> None:
+    """Run an item's action.
+
+    Raises ItemMessage for an action that the object does not know; what begins with `insert`
+    is an insert (PROTOCOL.md 5).
+    """
+    name = call.item.action or ""
+    if name.startswith(INSERT) and name != INSERT:
+        insert.run_named(call, name)
+    elif name in ACTIONS:
+        ACTIONS[name].run(call)
+    else:
+        raise ItemMessage(NO_HANDLER)

@@ -1,0 +1,36 @@
+"""The record that answers a change: as it is stored, or as it was sent when nothing is."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from packetserver.engine.context import Call
+from packetserver.engine.draft import Draft
+
+
+def answer_stored(call: Call, action: str, identity: dict[str, Any], draft: Draft) -> None:
+    """Write the record as it is stored now; nothing is read when nobody wants it."""
+    texts = read_stored(call, identity, draft) if call.output.wanted else []
+    call.output.write(action, call.transaction.meta, texts)
+
+
+def read_stored(call: Call, identity: dict[str, Any], draft: Draft) -> list[str]:
+    """The texts of a stored record in the order of the meta properties."""
+    plan = call.records.schema.plan(call.object.element, call.transaction.meta)
+    row = call.records.read(call.object, plan, identity)
+    return [] if row is None else plan.texts(row, draft.guid or "")
+
+
+def answer_sent(call: Call, action: str, draft: Draft) -> None:
+    """Write the record as the client sent it: there is none in the database."""
+    call.output.write(action, call.transaction.meta, [_sent(draft, n) for n in call.transaction.meta])
+
+
+def _sent(draft: Draft, name: str) -> str:
+    if name in draft.texts:
+        found = draft.object.field(name)
+        return "" if found is not None and found.secret else draft.texts[name]
+    found = draft.object.field(name)
+    if found is None or draft.values.get(found.name) is None or found.secret:
+        return ""
+    return found.type.write(draft.values[found.name])

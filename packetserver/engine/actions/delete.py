@@ -1,0 +1,68 @@
+"""`delete`: a record goes, by its trashed date or for good; what is not there has gone already."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from packetserver.catalogue.model import ObjectType
+from packetserver.engine import effects
+from packetserver.engine.actions.answering import answer_sent, read_stored
+from packetserver.engine.context import Call
+from packetserver.engine.draft import read_draft
+from packetserver.engine.identity import find_identity
+from packetserver.engine.permissions import DELETE, demand
+from packetserver.engine.sharing import share_key
+from packetserver.engine.validation import Writing
+from packetserver.errors import TransactionFailure
+from packetserver.store.records import Records
+
+DELETED = "delete"
+
+
+def run(call: Call) -> None:
+    """Carry out a delete (DECISIONS.md, Delete)."""
+    if call.target.is_list or call.object.table is None:
+        raise TransactionFailure.because(f"{call.item.element} cannot be deleted")
+    draft = read_draft(call)
+    identity = find_identity(call, draft)
+    stored = call.records.stored(call.object, identity, lock=True)
+    demand(call, DELETE, draft.values if stored is None else stored)
+    if stored is None or _is_trashed(call.object, stored):
+        answer_sent(call, DELETED, draft)
+        return
+    texts = read_stored(call, identity, draft)
+    writing = Writing(call, draft, stored)
+    if not effects.instead_of_delete(writing, identity):
+        _remove(call, identity, stored)
+    share_key(call, next(iter(identity.values())))
+    call.output.write(DELETED, call.transaction.meta, texts)
+
+
+def _is_trashed(described: ObjectType, stored: dict[str, Any]) -> bool:
+    return described.trashed_column is not None and stored["trashedDate"] is not None
+
+
+def _remove(call: Call, identity: dict[str, Any], stored: dict[str, Any]) -> None:
+    described = call.object
+    if described.trashed_column is None:
+        remove_row(call.records, described.table or "", identity)
+        return
+    now = call.transaction.now()
+    values = {described.trashed_column: now}
+    if described.modified is not None:
+        values[described.modified.column or ""] = max(now, stored["modified"] or now)
+    call.records.update(described, identity, values)
+
+
+def remove_row(records: Records, table: str, identity: dict[str, Any]) -> None:
+    """Remove rows with all that belongs to them, and to that in turn (schemas: `removes`)."""
+    catalogue = records.schema.catalogue
+    key = catalogue.tables[table].key
+    children = {
+        pair for each in catalogue.objects.values() if each.table == table for pair in each.removes
+    }
+    if children and key is not None:
+        for value in records.values(table, key, identity):
+            for child, column in sorted(children):
+                remove_row(records, child, {column: value})
+    records.delete_rows(table, identity)

@@ -1,0 +1,104 @@
+"""Puts the engine together from the settings; the only place that knows all of its parts."""
+
+from __future__ import annotations
+
+import importlib
+import time
+from collections.abc import Iterator
+from zoneinfo import ZoneInfo
+
+import tzlocal
+
+from packetserver.catalogue.loader import load_catalogue
+from packetserver.catalogue.model import ObjectType
+from packetserver.engine.context import Preferences
+from packetserver.engine.effects import AFTER, BEFORE, INSTEAD
+from packetserver.engine.permissions import PERMISSION_RULES
+from packetserver.engine.process import Engine
+from packetserver.engine.validation import RULES
+from packetserver.errors import CatalogueError
+from packetserver.security.authentication import Authenticator
+from packetserver.security.remembered import RememberedCredentials
+from packetserver.settings import Settings
+from packetserver.store.database import Database
+from packetserver.store.kept_settings import TABLE, read_kept
+from packetserver.store.schema import Schema, build_schema
+
+NAMED_FUNCTIONS = (
+    "packetserver.store.derivations",
+    "packetserver.store.matches",
+    "packetserver.engine.named",
+)
+"""Packages whose modules register the functions that the catalogue refers to by name."""
+
+
+def load_schema() -> Schema:
+    """The installed catalogue with its tables, checked whole.
+
+    Raises CatalogueError for anything in it that is wrong or that this server does not have.
+    """
+    for package in NAMED_FUNCTIONS:
+        importlib.import_module(package)
+    schema = build_schema(load_catalogue())
+    for each in schema.catalogue.objects.values():
+        for problem in _unknown_names(each):
+            raise CatalogueError(each.file, each.element, problem)
+    return schema
+
+
+def open_database(settings: Settings, schema: Schema) -> tuple[Database, Settings]:
+    """The database of the settings, and the settings completed by what it holds.
+
+    Raises StoreUnavailable when it is away, SettingsError when what it holds is wrong.
+    """
+    first = Database(settings.database_url)
+    with first.connect() as connection:
+        kept = read_kept(connection, schema.metadata.tables[TABLE])
+    complete = settings.completed_by(kept)
+    first.close()
+    return Database(complete.database_url, zone_name(complete)), complete
+
+
+def zone_name(settings: Settings) -> str:
+    """The configured time zone; without one the machine's, or UTC when it does not say."""
+    if settings.timezone is not None:
+        return settings.timezone
+    return tzlocal.get_localzone_name() or "UTC"
+
+
+def preferences_of(settings: Settings) -> Preferences:
+    """What the settings say of the installation itself."""
+    return Preferences(
+        zone=ZoneInfo(zone_name(settings)),
+        language=settings.language,
+        country=settings.country,
+        currency=settings.currency,
+        system_xml=None if settings.system_xml is None else str(settings.system_xml),
+        contacts_only=settings.permissions == "contacts",
+    )
+
+
+def build_engine(settings: Settings) -> Engine:
+    """The engine of an installation.
+
+    Raises CatalogueError, SettingsError or StoreUnavailable, whose texts say what to do.
+    """
+    schema = load_schema()
+    database, complete = open_database(settings, schema)
+    remembered = RememberedCredentials(complete.remember_credentials_seconds)
+    authenticator = Authenticator(complete, remembered, time.monotonic)
+    return Engine(database, schema, authenticator, preferences_of(complete))
+
+
+def _unknown_names(described: ObjectType) -> Iterator[str]:
+    if described.permission_rule not in PERMISSION_RULES:
+        yield f"the permission rule {described.permission_rule} is unknown"
+    for each in described.rules:
+        if each.rule.name not in RULES:
+            yield f"the rule {each.rule.name} of {each.field} is unknown"
+    for named in (*described.on_insert, *described.on_update):
+        if named.name not in BEFORE and named.name not in AFTER:
+            yield f"the effect {named.name} is unknown"
+    for named in described.on_delete:
+        if named.name not in INSTEAD and named.name not in AFTER:
+            yield f"the effect {named.name} is unknown"

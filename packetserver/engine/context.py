@@ -1,0 +1,106 @@
+"""What the parts of the engine share while a packet is carried out."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from zoneinfo import ZoneInfo
+
+from packetserver.catalogue.model import ObjectType, Target
+from packetserver.engine.answers import RecordSink
+from packetserver.engine.packet import Item, Packet
+from packetserver.security.principal import Principal
+from packetserver.store.records import Records
+from packetserver.store.schema import Schema
+
+
+@dataclass(frozen=True, slots=True)
+class Preferences:
+    """What the installation is configured to (PROTOCOL.md 5.8, 5.9), and how it is protected."""
+
+    zone: ZoneInfo
+    language: str
+    country: str
+    currency: str
+    system_xml: str | None = None
+    contacts_only: bool = False
+    clock: Callable[[], datetime] = lambda: datetime.now().astimezone()
+
+    def now(self) -> datetime:
+        """The present as it is stored: wall clock of the configured zone, whole milliseconds."""
+        present = self.clock().astimezone(self.zone).replace(tzinfo=None)
+        return present.replace(microsecond=present.microsecond // 1000 * 1000)
+
+
+@dataclass(slots=True)
+class PacketContext:
+    """One packet being carried out for its principal."""
+
+    packet: Packet
+    validate: bool
+    principal: Principal
+    schema: Schema
+    preferences: Preferences
+    sink: RecordSink
+
+
+@dataclass(slots=True)
+class TransactionContext:
+    """One transaction being carried out; ``shared_keys`` live no longer than it does."""
+
+    packet: PacketContext
+    records: Records
+    meta: tuple[str, ...]
+    shared_keys: dict[str, str] = field(default_factory=dict)
+    permitted: dict[str, frozenset[str]] = field(default_factory=dict)
+
+    def now(self) -> datetime:
+        """The present, see Preferences.now."""
+        return self.packet.preferences.now()
+
+
+@dataclass(slots=True)
+class Output:
+    """Where the records of one item go; only those of a transaction's first item are wanted."""
+
+    sink: RecordSink
+    wanted: bool
+    count: int = 0
+    total: int | None = None
+
+    def write(self, action: str, names: Sequence[str], texts: Sequence[str]) -> None:
+        """Count a record, and hand it on when it is wanted."""
+        self.count += 1
+        if self.wanted:
+            self.sink.write(action, names, texts)
+
+
+@dataclass(slots=True)
+class Call:
+    """One item being carried out."""
+
+    transaction: TransactionContext
+    item: Item
+    target: Target
+    output: Output
+
+    @property
+    def object(self) -> ObjectType:
+        """The object that the item names."""
+        return self.target.object
+
+    @property
+    def records(self) -> Records:
+        """The records of the database, within the transaction."""
+        return self.transaction.records
+
+    @property
+    def principal(self) -> Principal:
+        """Who asks."""
+        return self.transaction.packet.principal
+
+    @property
+    def preferences(self) -> Preferences:
+        """How the installation is configured."""
+        return self.transaction.packet.preferences

@@ -1,0 +1,110 @@
+"""May the principal do this to that record? (DECISIONS.md, Permissions; PROTOCOL.md 10)
+
+Every object has a base permission, or a named rule that chooses among several from the record.
+The names here are those of the original's permission catalogue.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import select
+
+from packetserver.catalogue.model import ObjectType
+from packetserver.engine.context import Call, TransactionContext
+from packetserver.errors import ItemMessage
+from packetserver.store.records import Records
+
+DENIED = "User denied permission to perform action on the object"
+VIEW, ADD, EDIT, DELETE = "view", "add", "edit", "delete"
+
+Values = Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """What is asked: may ``verb`` be done to a record with these ``values`` (by field name)?"""
+
+    object: ObjectType
+    verb: str
+    values: Values
+    records: Records
+
+    def value(self, name: str) -> Any:
+        """A value of the record, None when it has none."""
+        return self.values.get(name)
+
+    def related(self, table: str, column: str, key: Any) -> Any:
+        """A column of another record, by its key; None without one."""
+        if key is None:
+            return None
+        name = self.records.schema.catalogue.tables[table].key or ""
+        return self.records.value(table, column, {name: key})
+
+
+PermissionRule = Callable[[Question], Sequence[str]]
+PERMISSION_RULES: dict[str, PermissionRule] = {}
+"""By name: which full permission names are sufficient, any one of them; none at all: free."""
+
+
+def permission_rule(name: str) -> Callable[[PermissionRule], PermissionRule]:
+    """Registers a function under the name that `permission_rule` of a schema uses."""
+
+    def register(function: PermissionRule) -> PermissionRule:
+        PERMISSION_RULES[name] = function
+        return function
+
+    return register
+
+
+def demand(call: Call, verb: str, values: Values) -> None:
+    """Raises ItemMessage when the principal may not do ``verb`` to a record of these values."""
+    transaction = call.transaction
+    principal = transaction.packet.principal
+    if principal.unrestricted or _is_left_open(transaction, call.object):
+        return
+    question = Question(call.object, verb, values, transaction.records)
+    wanted = PERMISSION_RULES[call.object.permission_rule](question)
+    if wanted and not any(_holds(transaction, each) for each in wanted):
+        raise ItemMessage(DENIED)
+
+
+def _is_left_open(transaction: TransactionContext, described: ObjectType) -> bool:
+    # The original checked contacts alone; a setting keeps that for clients that live on it.
+    return transaction.packet.preferences.contacts_only and described.element != "contact"
+
+
+def _holds(transaction: TransactionContext, name: str) -> bool:
+    base, _, verb = name.rpartition("-")
+    if base not in transaction.permitted:
+        transaction.permitted[base] = _role_verbs(transaction, base)
+    return verb in transaction.permitted[base]
+
+
+def _role_verbs(transaction: TransactionContext, base: str) -> frozenset[str]:
+    """The verbs that the principal's role holds of a base permission; read live."""
+    records = transaction.records
+    permission, role = records.table("permission"), records.table("role_permission")
+    verbs = (VIEW, ADD, EDIT, DELETE)
+    columns = [role.c[f"role_{verb}"] for verb in verbs]
+    statement = (
+        select(*columns)
+        .join(permission, permission.c.permission_id == role.c.permission_id)
+        .where(permission.c.permission == base)
+        .where(permission.c.enabled.is_(True))
+        .where(role.c.role_id == transaction.packet.principal.role_id)
+    )
+    rows = records.connection.execute(statement).all()
+    return frozenset(verb for row in rows for verb, held in zip(verbs, row, strict=True) if held)
+
+
+def full_names(verb: str, *bases: str | None) -> list[str]:
+    """The base names with the verb behind each; None is left out."""
+    return [f"{base}-{verb}" for base in bases if base]
+
+
+@permission_rule("plain")
+def _plain(question: Question) -> Sequence[str]:
+    return full_names(question.verb, question.object.permission)

@@ -1,0 +1,154 @@
+"""The way of a packet: authenticate, then each transaction, then commit, then the answer."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from packetserver.engine.actions import ACTIONS, carry_out
+from packetserver.engine.answers import RecordSet, RecordSink, Response
+from packetserver.engine.context import (
+    Call,
+    Output,
+    PacketContext,
+    Preferences,
+    TransactionContext,
+)
+from packetserver.engine.packet import CommitLevel, Item, Options, Packet, Transaction
+from packetserver.engine.targets import check_meta, find_target, is_allowed_for_user_client
+from packetserver.errors import ItemMessage, NotAuthorized, RecordRefused, TransactionFailure
+from packetserver.security.authentication import Authenticator
+from packetserver.security.principal import PrincipalKind
+from packetserver.store.database import Database
+from packetserver.store.records import Records
+from packetserver.store.schema import Schema
+from packetserver.store.unit_of_work import UnitOfWork, unit_of_work
+
+NOT_AUTHORIZED = "Not authorized"
+NO_TRANSACTIONS = "No transactions found"
+NOT_FOR_THIS_USER = (
+    "Transaction contained in the packet is not allowed for this User."
+    " Packet was rejected by the server and was not processed"
+)
+ROLLED_BACK = "Transaction rolled back: another transaction in this packet failed"
+
+
+class Engine:
+    """Carries out packets on one database; safe to use from many threads."""
+
+    def __init__(
+        self,
+        database: Database,
+        schema: Schema,
+        authenticator: Authenticator,
+        preferences: Preferences,
+    ) -> None:
+        self.database = database
+        self.schema = schema
+        self.authenticator = authenticator
+        self.preferences = preferences
+
+    def ping(self) -> None:
+        """Raises StoreUnavailable when the database does not answer."""
+        self.database.ping()
+
+    def process(
+        self, packet: Packet, options: Options, host: str, address: str, sink: RecordSink
+    ) -> tuple[Response, ...]:
+        """Carry out a packet; the responses come in the order of its transactions.
+
+        ``host`` is the name that the client used, without port; ``address`` is where it is.
+        Raises StoreUnavailable when the database is away; what a client can cause is a response.
+        """
+        try:
+            context = self._authenticate(packet, options, host, sink)
+        except NotAuthorized:
+            return (Response(None, (NOT_AUTHORIZED,)),)
+        if not packet.transactions:
+            return (Response(None, (NO_TRANSACTIONS,)),)
+        if options.commit_level is CommitLevel.TRANSACTION:
+            groups = [(each,) for each in packet.transactions]
+            return tuple(one for group in groups for one in self._together(context, group))
+        return self._together(context, packet.transactions)
+
+    def _authenticate(
+        self, packet: Packet, options: Options, host: str, sink: RecordSink
+    ) -> PacketContext:
+        with unit_of_work(self.database, writes=False) as work:
+            principal = self.authenticator.authenticate(
+                work.connection, packet.credentials, host, self.preferences.now()
+            )
+            work.commit()
+        return PacketContext(
+            packet, options.validate, principal, self.schema, self.preferences, sink
+        )
+
+    def _together(
+        self, context: PacketContext, transactions: Sequence[Transaction]
+    ) -> tuple[Response, ...]:
+        """Transactions that are committed as a whole, or not at all."""
+        writes = any(_writes(item) for each in transactions for item in each.items)
+        with unit_of_work(self.database, writes=writes) as work:
+            responses = tuple(_respond(context, work, each) for each in transactions)
+            if any(each.status for each in responses):
+                work.rollback()
+                return tuple(_undone(each) for each in responses)
+            work.commit()
+            return responses
+
+
+def _writes(item: Item) -> bool:
+    action = ACTIONS.get(item.action or "")
+    return action is None or action.writes
+
+
+def _undone(response: Response) -> Response:
+    return response if response.status else Response(response.id, (ROLLED_BACK,))
+
+
+def _respond(context: PacketContext, work: UnitOfWork, transaction: Transaction) -> Response:
+    """One transaction: its error becomes its response (DECISIONS.md, Transactions)."""
+    is_user_client = context.principal.kind is PrincipalKind.USER_CLIENT
+    if is_user_client and not is_allowed_for_user_client(transaction):
+        return Response(None, (NOT_FOR_THIS_USER,))
+    errors: list[str] = []
+    records: RecordSet | None = None
+    try:
+        with work.part():
+            records = _carry_out(context, work, transaction, errors)
+            if errors:
+                raise TransactionFailure
+    except TransactionFailure as failure:
+        errors.extend(failure.lines)
+    return Response(transaction.id, tuple(errors), None if errors else records)
+
+
+def _carry_out(
+    context: PacketContext, work: UnitOfWork, transaction: Transaction, errors: list[str]
+) -> RecordSet | None:
+    """The items in their order; messages are collected, the first item's records are kept."""
+    check_meta(transaction.meta)
+    records = Records(context.schema, work.connection)
+    shared = TransactionContext(context, records, transaction.meta)
+    kept: RecordSet | None = None
+    for item in transaction.items:
+        try:
+            found = _item(context, shared, item, wanted=kept is None)
+        except ItemMessage as message:
+            errors.append(message.text)
+        else:
+            kept = kept or found
+    return kept
+
+
+def _item(
+    context: PacketContext, shared: TransactionContext, item: Item, *, wanted: bool
+) -> RecordSet:
+    target = find_target(context, item)
+    output = Output(context.sink, wanted)
+    start = context.sink.position()
+    call = Call(shared, item, target, output)
+    try:
+        carry_out(call)
+    except RecordRefused as refusal:
+        raise TransactionFailure.because(refusal.reason) from refusal
+    return RecordSet(item.element, output.count, output.total, start, context.sink.position())

@@ -1,0 +1,58 @@
+"""Which object an item names, and whether its transaction may be carried out at all."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+
+from packetserver.catalogue.model import Target
+from packetserver.engine.context import PacketContext
+from packetserver.engine.packet import Item, Transaction
+from packetserver.errors import ItemMessage, TransactionFailure
+
+UNSUPPORTED = "Unsupported object specified"
+NO_ACTION = "Action not specified"
+
+SYSTEM = 4
+"""The systemId that the shipped clients send; its map is the catalogue (PROTOCOL.md 3.1)."""
+
+SYSTEM_ELEMENT = "system"
+USER_CLIENT_ELEMENTS = frozenset({"syncClient", "compileSyncData"})
+
+# What may stand in front of the first `^` of a property, and everywhere else: an XML name.
+XML_NAME = re.compile(r"[A-Za-z_\u00c0-\u02ff\u0370-\u1fff\u3001-\ud7ff][\w.\-\u00b7]*\Z")
+
+
+def find_target(context: PacketContext, item: Item) -> Target:
+    """What the item's element names.
+
+    Raises ItemMessage when it is unknown, or the item has no attribute (PROTOCOL.md 4.2).
+    """
+    credentials = context.packet.credentials
+    system = credentials.system_id if credentials is not None else None
+    target = context.schema.catalogue.target(item.element) if system == SYSTEM else None
+    if target is None and item.element == SYSTEM_ELEMENT and system == SYSTEM:
+        target = context.schema.catalogue.target("syncClient")
+    if target is None:
+        raise ItemMessage(UNSUPPORTED)
+    if not item.attributes:
+        raise ItemMessage(NO_ACTION)
+    return target
+
+
+def is_allowed_for_user_client(transaction: Transaction) -> bool:
+    """Whether every item is one that a user's sync client may send (PROTOCOL.md 2.5)."""
+    return all(item.element in USER_CLIENT_ELEMENTS for item in transaction.items)
+
+
+def check_meta(names: Sequence[str]) -> None:
+    """Raises TransactionFailure for a property that could be no element of a record."""
+    for name in names:
+        if not XML_NAME.match(output_name(name)):
+            raise TransactionFailure.because(f"The meta property {name!r} is not an XML name")
+
+
+def output_name(name: str) -> str:
+    """The element that a property is answered in: `orgId` for `orgId^accountGuid`."""
+    field, separator, _ = name.partition("^")
+    return field if separator else name

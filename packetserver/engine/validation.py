@@ -1,0 +1,88 @@
+"""Object validation: every complaint about a record, with its reason (PROTOCOL.md 8)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from packetserver.catalogue.model import Field, Named
+from packetserver.engine.context import Call
+from packetserver.engine.draft import Draft
+from packetserver.errors import TransactionFailure
+
+FIXED_LINES = ("Object validation error", "Transaction failed", "Object Validation Failed")
+REQUIRED = "Required Field"
+
+
+@dataclass(slots=True)
+class Writing:
+    """A record about to be stored: what was sent over what is stored.
+
+    ``stored`` holds the stored values by field name, None for a new record. ``extra`` holds
+    column values that no field covers, put there by effects.
+    """
+
+    call: Call
+    draft: Draft
+    stored: dict[str, Any] | None
+
+    def value(self, name: str) -> Any:
+        """A field's value as it will be stored: sent, else stored, else what a new one has."""
+        found = self.draft.object.field(name)
+        if found is None:
+            return None
+        if found.name in self.draft.values:
+            value = self.draft.values[found.name]
+            return value if value is not None or self.stored is not None else initial(found)
+        return self.stored.get(found.name) if self.stored is not None else initial(found)
+
+    def control(self, name: str) -> Any:
+        """A control's value, or what it is when it was not sent."""
+        return self.draft.control(name)
+
+    def was_sent(self, name: str) -> bool:
+        """Whether the client sent the field, empty or not."""
+        found = self.draft.object.field(name)
+        return found is not None and found.name in self.draft.values
+
+    def set(self, name: str, value: Any) -> None:
+        """Store another value than the one that was sent."""
+        self.draft.values[name] = value
+
+    @property
+    def is_new(self) -> bool:
+        """Whether the record is being inserted."""
+        return self.stored is None
+
+
+def initial(found: Field) -> Any:
+    """What a field of a new record has when nothing was sent for it, times left out."""
+    if found.initial is not None:
+        return found.initial
+    return None if found.default == "now" else found.default
+
+
+RuleFunction = Callable[[Writing, str, Named], Iterator[str]]
+RULES: dict[str, RuleFunction] = {}
+"""By name: yields a message for everything that is wrong with a field."""
+
+
+def rule(name: str) -> Callable[[RuleFunction], RuleFunction]:
+    """Registers a function under the name that `rule` of a schema uses."""
+
+    def register(function: RuleFunction) -> RuleFunction:
+        RULES[name] = function
+        return function
+
+    return register
+
+
+def validate(writing: Writing) -> None:
+    """Raises TransactionFailure with one line for each complaint, in the catalogue's order."""
+    complaints = [f"{name}: {reason}" for name, reason in writing.draft.complaints]
+    for each in writing.draft.object.rules:
+        for message in RULES[each.rule.name](writing, each.field, each.rule):
+            complaints.append(f"{each.field}: {message}")
+    if complaints:
+        raise TransactionFailure(*FIXED_LINES, *dict.fromkeys(complaints))

@@ -1,0 +1,1 @@
+"""Who sends a packet, and how that is proved."""

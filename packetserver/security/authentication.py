@@ -1,0 +1,293 @@
+"""Who a packet's credentials stand for (PROTOCOL.md 2; DECISIONS.md, Users and Sync clients)."""
+
+from __future__ import annotations
+
+import re
+import time
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from argon2 import PasswordHasher
+from sqlalchemy import (
+    Boolean,
+    Connection,
+    DateTime,
+    Integer,
+    Row,
+    String,
+    Update,
+    bindparam,
+    column,
+    func,
+    select,
+    table,
+    update,
+)
+
+from packetserver.errors import NotAuthorized
+from packetserver.security.credentials import Credentials
+from packetserver.security.principal import Principal, PrincipalKind
+from packetserver.security.remembered import Claim, RememberedCredentials
+from packetserver.security.secrets import (
+    HASHER,
+    SecretKind,
+    hash_secret,
+    needs_upgrade,
+    spend_verification,
+    user_code,
+    verify_secret,
+)
+from packetserver.settings import Settings
+
+REFUSAL = "Not authorized"
+"""The one text of every refusal, so that none tells which names and clients exist."""
+
+_LARGEST_KEY = 2**31 - 1
+_SYSTEM_USER = 0
+"""The owner of the shipped records, who never logs in."""
+
+_ACCESS = table(
+    "access",
+    column("user_id", Integer),
+    column("username", String),
+    column("password", String),
+    column("role_id", Integer),
+    column("expires", DateTime),
+    column("alias", Integer),
+    column("enabled", Boolean),
+    column("allow_httpapi_access", Boolean),
+)
+_ROLE = table("role", column("role_id", Integer))
+_SYNC_CLIENT = table(
+    "sync_client",
+    column("client_id", Integer),
+    column("enabled", Boolean),
+    column("code", String),
+    column("user_id", Integer),
+    column("enteredby", Integer),
+)
+_ACTING = _ACCESS.alias("acting")
+_ACTING_ROLE = _ROLE.alias("acting_role")
+
+# The letter case is the database's affair on both sides: the two then never disagree about it.
+_USERS_BY_NAME = (
+    select(
+        _ACCESS,
+        _ACTING.c.user_id.label("acting_id"),
+        _ACTING.c.enabled.label("acting_enabled"),
+        _ACTING.c.expires.label("acting_expires"),
+        _ACTING_ROLE.c.role_id.label("acting_role_id"),
+    )
+    .join(_ROLE, _ROLE.c.role_id == _ACCESS.c.role_id)
+    .outerjoin(_ACTING, _ACTING.c.user_id == _ACCESS.c.alias)
+    .outerjoin(_ACTING_ROLE, _ACTING_ROLE.c.role_id == _ACTING.c.role_id)
+    .where(func.lower(_ACCESS.c.username) == func.lower(bindparam("username", type_=String)))
+    .where(_ACCESS.c.user_id != _SYSTEM_USER)
+    .order_by(_ACCESS.c.user_id)
+)
+_CLIENT_BY_ID = (
+    select(
+        _SYNC_CLIENT,
+        _ACCESS.c.role_id.label("owner_role_id"),
+        _ACCESS.c.enabled.label("owner_enabled"),
+        _ACCESS.c.expires.label("owner_expires"),
+    )
+    .outerjoin(_ACCESS, _ACCESS.c.user_id == _SYNC_CLIENT.c.user_id)
+    .where(_SYNC_CLIENT.c.client_id == bindparam("client_id", type_=Integer))
+)
+# The old value is part of the condition: a secret that was changed meanwhile stays changed.
+_UPGRADES: Mapping[SecretKind, Update] = {
+    SecretKind.USER: update(_ACCESS)
+    .where(_ACCESS.c.user_id == bindparam("whose"), _ACCESS.c.password == bindparam("old"))
+    .values(password=bindparam("new")),
+    SecretKind.SYNC_CLIENT: update(_SYNC_CLIENT)
+    .where(_SYNC_CLIENT.c.client_id == bindparam("whose"), _SYNC_CLIENT.c.code == bindparam("old"))
+    .values(code=bindparam("new")),
+}
+
+# A host name or an address in brackets, and perhaps a port.
+_HOST = re.compile(r"(?:\[(?P<address>[^\]]*)\]|(?P<name>[^:]*))(?::\d*)?")
+
+
+@dataclass(frozen=True, slots=True)
+class _Rights:
+    """A user who is active, and the role that counts."""
+
+    user_id: int
+    role_id: int
+
+
+class Authenticator:
+    """Turns credentials into a principal, or refuses them."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        remembered: RememberedCredentials,
+        clock: Callable[[], float] = time.monotonic,
+        *,
+        host_names: Iterable[str] = (),
+        hasher: PasswordHasher = HASHER,
+    ) -> None:
+        """``clock`` gives the seconds that ``remembered`` counts in.
+
+        ``host_names`` are the names that the database was provisioned with; sync clients may use
+        them like those of the settings.
+        """
+        self._upgrades = settings.upgrade_secrets
+        self._remembered = remembered
+        self._clock = clock
+        self._host_names = {_host_name(name) for name in (*settings.server_names, *host_names)}
+        self._hasher = hasher
+
+    def authenticate(
+        self, connection: Connection, credentials: Credentials | None, host: str, now: datetime
+    ) -> Principal:
+        """The principal that the credentials prove; raises NotAuthorized for everything else.
+
+        ``host`` is the name that the client used for this server; ``now`` is a naive time of the
+        configured zone, as stored times are. Where the settings allow it, a bare secret is
+        replaced on the connection; to commit that is the caller's business.
+        """
+        if credentials is None or credentials.code is None:
+            raise NotAuthorized(REFUSAL)
+        if credentials.username is not None:
+            return self._authenticate_user(connection, credentials, now)
+        if _sent_client_id(credentials) is not None:
+            return self._authenticate_client(connection, credentials, host, now)
+        raise NotAuthorized(REFUSAL)
+
+    def _authenticate_user(
+        self, connection: Connection, credentials: Credentials, now: datetime
+    ) -> Principal:
+        claim, rights = self._verified_user(connection, credentials, now)
+        client_id = _sent_client_id(credentials)
+        if client_id is not None:
+            _check_ownership(_find_client(connection, client_id), rights.user_id)
+        self._upgrade(connection, claim)
+        return Principal(
+            kind=PrincipalKind.USER if client_id is None else PrincipalKind.USER_CLIENT,
+            user_id=rights.user_id,
+            role_id=rights.role_id,
+            client_id=client_id,
+            entered_by=rights.user_id,
+        )
+
+    def _verified_user(
+        self, connection: Connection, credentials: Credentials, now: datetime
+    ) -> tuple[Claim, _Rights]:
+        """The first user of the name whose code it is and who may use the API."""
+        code = user_code(credentials.code or "")
+        if code is None:
+            raise NotAuthorized(REFUSAL)
+        rows = connection.execute(_USERS_BY_NAME, {"username": credentials.username}).all()
+        for row in rows:
+            claim = Claim(SecretKind.USER, row.user_id, row.password, code)
+            # The secret first, whatever else is wrong: so every refusal takes the same time.
+            rights = _rights_of_user(row, now) if self._is_verified(claim) else None
+            if rights is not None:
+                return claim, rights
+        if not rows:
+            spend_verification(code, self._hasher)
+        raise NotAuthorized(REFUSAL)
+
+    def _authenticate_client(
+        self, connection: Connection, credentials: Credentials, host: str, now: datetime
+    ) -> Principal:
+        client_id, code = credentials.client_id or 0, credentials.code or ""
+        client = _find_client(connection, client_id)
+        if client is None:
+            spend_verification(code, self._hasher)
+            raise NotAuthorized(REFUSAL)
+        claim = Claim(SecretKind.SYNC_CLIENT, client_id, client.code, code)
+        allowed = self._is_verified(claim) and self._is_this_host(credentials.id, host)
+        if not (allowed and client.enabled and _owner_is_active(client, now)):
+            raise NotAuthorized(REFUSAL)
+        self._upgrade(connection, claim)
+        return _client_principal(client)
+
+    def _is_verified(self, claim: Claim) -> bool:
+        at = self._clock()
+        if self._remembered.recalls(claim, at):
+            return True
+        verified = verify_secret(claim.stored, claim.wire, claim.kind, self._hasher)
+        if verified:
+            self._remembered.remember(claim, at)
+        return verified
+
+    def _is_this_host(self, sent: str | None, host: str) -> bool:
+        name = _host_name(sent or "")
+        return bool(name) and (name == _host_name(host) or name in self._host_names)
+
+    def _upgrade(self, connection: Connection, claim: Claim) -> None:
+        if self._upgrades and needs_upgrade(claim.stored):
+            new = hash_secret(claim.wire, self._hasher)
+            facts = {"whose": claim.id, "old": claim.stored, "new": new}
+            connection.execute(_UPGRADES[claim.kind], facts)
+
+
+def _sent_client_id(credentials: Credentials) -> int | None:
+    """The client's id; a negative one counts as none (PROTOCOL.md 2.2)."""
+    client_id = credentials.client_id
+    return client_id if client_id is not None and client_id >= 0 else None
+
+
+def _find_client(connection: Connection, client_id: int) -> Row[Any] | None:
+    if client_id > _LARGEST_KEY:  # the column could not hold it
+        return None
+    return connection.execute(_CLIENT_BY_ID, {"client_id": client_id}).one_or_none()
+
+
+def _check_ownership(client: Row[Any] | None, user_id: int) -> None:
+    if client is None or not client.enabled or client.user_id != user_id:
+        raise NotAuthorized(REFUSAL)
+
+
+def _rights_of_user(row: Row[Any], now: datetime) -> _Rights | None:
+    """The rights of a user who may log in: the alias's where there is one (PROTOCOL.md 2.4)."""
+    active = _is_active(enabled=row.enabled, expires=row.expires, now=now)
+    if not (active and row.allow_httpapi_access):
+        return None
+    if row.alias is None or row.alias <= 0:
+        return _Rights(row.user_id, row.role_id)
+    # An alias without a user, or whose user has no role, is joined as nothing.
+    active = _is_active(enabled=row.acting_enabled, expires=row.acting_expires, now=now)
+    if row.acting_role_id is None or not active:
+        return None
+    return _Rights(row.acting_id, row.acting_role_id)
+
+
+def _is_active(*, enabled: bool | None, expires: datetime | None, now: datetime) -> bool:
+    return bool(enabled) and (expires is None or expires >= now)
+
+
+def _owner_id(client: Row[Any]) -> int | None:
+    """The user whom a client belongs to; the original stores none as empty or negative."""
+    owner: int | None = client.user_id
+    return owner if owner is not None and owner >= 0 else None
+
+
+def _owner_is_active(client: Row[Any], now: datetime) -> bool:
+    if _owner_id(client) is None:
+        return True
+    return _is_active(enabled=client.owner_enabled, expires=client.owner_expires, now=now)
+
+
+def _client_principal(client: Row[Any]) -> Principal:
+    owner = _owner_id(client)
+    return Principal(
+        kind=PrincipalKind.SYNC_CLIENT,
+        user_id=owner,
+        role_id=client.owner_role_id,
+        client_id=client.client_id,
+        entered_by=client.enteredby if owner is None else owner,
+    )
+
+
+def _host_name(text: str) -> str:
+    """A host in small letters without its port: `Example.org:8080` and `[::1]:8080` alike."""
+    found = _HOST.fullmatch(text)
+    name = (found["name"] or found["address"] or "") if found else text
+    return name.lower()

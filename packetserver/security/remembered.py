@@ -1,0 +1,87 @@
+"""Verified credentials, remembered for a short time so that not every packet costs a slow hash."""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import secrets
+import threading
+from dataclasses import dataclass, field
+
+from packetserver.security.secrets import SecretKind
+
+CAPACITY = 10_000
+"""Credentials that one process remembers unless it is told otherwise."""
+
+Key = tuple[SecretKind, int, bytes]
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """Somebody who says to be user or sync client ``id`` and sends ``wire`` to prove it.
+
+    ``stored`` is what the database holds for that one at this moment.
+    """
+
+    kind: SecretKind
+    id: int
+    stored: str | None = field(repr=False)
+    wire: str = field(repr=False)
+
+
+class RememberedCredentials:
+    """The claims that were verified within the last ``seconds`` (DECISIONS.md, Stored secrets).
+
+    An entry is bound to the stored secret: once that changes, the entry is never found again. Only
+    digests under a random key of this process are kept. Safe to use from several threads.
+    """
+
+    def __init__(self, seconds: float, capacity: int = CAPACITY) -> None:
+        """``seconds`` 0 remembers nothing; beyond ``capacity`` the oldest entry goes."""
+        self._seconds = seconds
+        self._capacity = capacity
+        self._secret = secrets.token_bytes(32)
+        # In order of arrival, which is the order of expiry: a hit does not prolong an entry.
+        self._entries: dict[Key, tuple[bytes, float]] = {}
+        self._lock = threading.Lock()
+
+    def __len__(self) -> int:
+        """How many entries are held, those included that expired and were not yet dropped."""
+        return len(self._entries)
+
+    def recalls(self, claim: Claim, at: float) -> bool:
+        """Whether this very claim was verified; ``at`` is a monotonic clock's time in seconds."""
+        if claim.stored is None:
+            return False
+        key = self._key(claim, claim.stored)
+        with self._lock:
+            digest, until = self._entries.get(key, (b"", at))
+        return at < until and hmac.compare_digest(digest, self._digest(claim.wire, b"wire"))
+
+    def remember(self, claim: Claim, at: float) -> None:
+        """Keep a claim that was verified just now; ``at`` is as for `recalls`."""
+        if claim.stored is None or self._seconds <= 0:
+            return
+        key = self._key(claim, claim.stored)
+        entry = (self._digest(claim.wire, b"wire"), at + self._seconds)
+        with self._lock:
+            self._entries.pop(key, None)
+            self._drop_expired(at)
+            while len(self._entries) >= self._capacity:
+                self._drop_oldest()
+            self._entries[key] = entry
+
+    def _drop_expired(self, at: float) -> None:
+        while self._entries and next(iter(self._entries.values()))[1] <= at:
+            self._drop_oldest()
+
+    def _drop_oldest(self) -> None:
+        del self._entries[next(iter(self._entries))]
+
+    def _key(self, claim: Claim, stored: str) -> Key:
+        # Digested as well, since a bare stored secret is what travels on the wire.
+        return claim.kind, claim.id, self._digest(stored, b"stored")
+
+    def _digest(self, text: str, purpose: bytes) -> bytes:
+        content = text.encode("utf-8", "surrogatepass")
+        return hashlib.blake2b(content, key=self._secret, person=purpose, digest_size=32).digest()

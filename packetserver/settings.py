@@ -1,0 +1,193 @@
+"""What an installation may set, where each value comes from, and what it may be.
+
+The class ``Settings`` is the one table: a line there is a setting's name, type, default and
+description, and with it a variable of the environment, a key of the TOML file, a row of the help
+and of the README.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import tomllib
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from packetserver import setting_kinds as kinds
+from packetserver.errors import SettingsError
+from packetserver.setting_kinds import Kind, Value
+
+PREFIX = "PACKETSERVER_"
+CONFIG_VARIABLE = PREFIX + "CONFIG"
+
+
+def _setting(kind: Kind[Any], default: Value, description: str, *, shown: bool = True) -> Value:
+    """Declare a line of the table; ``shown`` is off where a value may hold a password."""
+    metadata = {"kind": kind, "description": description}
+    return field(default=default, metadata=metadata, repr=shown)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Settings:
+    """The settings of a server; ``load_settings`` reads them, a test may make them.
+
+    Sizes are in bytes. ``given`` names what the environment or the TOML file set, which is what
+    ``completed_by`` leaves alone.
+    """
+
+    database_url: str = _setting(
+        kinds.DATABASE_URL,
+        "sqlite:///var/packetserver.db",
+        "The database, as a SQLAlchemy URL.",
+        shown=False,
+    )
+    timezone: str | None = _setting(
+        kinds.ZONE,
+        None,
+        "The time zone of every stored and written time; when not set, the one that the database"
+        " was provisioned with, else the machine's, else UTC.",
+    )
+    server_names: tuple[str, ...] = _setting(
+        kinds.HOST_NAMES, (), "Host names that a sync client may name beside the one that it used."
+    )
+    language: str = _setting(kinds.TEXT, "en_US", "The language that getSystemPreferences answers.")
+    country: str = _setting(
+        kinds.TEXT, "UNITED STATES", "The country that getSystemPreferences answers."
+    )
+    currency: str = _setting(kinds.TEXT, "USD", "The currency that getSystemPreferences answers.")
+    system_xml: Path | None = _setting(
+        kinds.PATH,
+        None,
+        "The file that getSystemXMLFile answers with; without one it answers an error.",
+    )
+    max_body_bytes: int = _setting(
+        kinds.SIZE, 64 * 1024**2, "The longest request body; a longer one is answered with 413."
+    )
+    max_packet_elements: int = _setting(
+        kinds.count(1), 1_000_000, "The most XML elements that one packet may have."
+    )
+    max_packet_depth: int = _setting(
+        kinds.count(5), 64, "The deepest that elements of a packet may be nested."
+    )
+    spool_memory_bytes: int = _setting(
+        kinds.SIZE, 1024**2, "How much of an answer is kept in memory before it goes to disk."
+    )
+    default_response_encoding: str = _setting(
+        kinds.ENCODING, "UTF-16", "The encoding of an answer when the request names none."
+    )
+    permissions: str = _setting(
+        kinds.choice("all", "contacts"),
+        "all",
+        "Which permissions are checked: those of all objects, or of contacts alone, as the"
+        " original server did.",
+    )
+    upgrade_secrets: bool = _setting(
+        kinds.BOOLEAN,
+        default=False,
+        description="Whether bare MD5 codes of an original database are replaced by salted hashes when they"
+        " are first used.",
+    )
+    remember_credentials_seconds: int = _setting(
+        kinds.count(0), 300, "How long a verified credential is remembered; 0 means not at all."
+    )
+    bind: str = _setting(kinds.ADDRESS, "127.0.0.1:8080", "The address that the server listens on.")
+    workers: int = _setting(
+        kinds.count(1, 256), 1, "Processes that serve; with PostgreSQL, one for each core is good."
+    )
+    threads: int = _setting(kinds.count(1, 1024), 8, "Packets that one process works on at a time.")
+    log_level: str = _setting(
+        kinds.choice("debug", "info", "warning", "error"),
+        "info",
+        "The least severe messages logged.",
+    )
+    given: frozenset[str] = field(default=frozenset(), repr=False, compare=False)
+
+    def completed_by(self, stored: Mapping[str, object]) -> Settings:
+        """Return these settings with what the database holds, where nothing else set it.
+
+        Raises SettingsError, as for any other source.
+        """
+        values = _read_values(stored, "the database", str)
+        open_names = {line.name for line in SETTINGS if not self._is_set(line)}
+        return dataclasses.replace(
+            self, **{name: value for name, value in values.items() if name in open_names}
+        )
+
+    def _is_set(self, line: SettingLine) -> bool:
+        return line.name in self.given or getattr(self, line.name) != line.default
+
+
+@dataclass(frozen=True, slots=True)
+class SettingLine:
+    """A line of the table of settings, as the help and the README show it."""
+
+    name: str
+    kind: Kind[Any]
+    default: Any
+    description: str
+
+    @property
+    def variable(self) -> str:
+        """The name in the environment."""
+        return PREFIX + self.name.upper()
+
+    @property
+    def default_text(self) -> str:
+        """The default as it would be written in the environment; empty when there is none."""
+        return "" if self.default is None else self.kind.write(self.default)
+
+
+SETTINGS: tuple[SettingLine, ...] = tuple(
+    SettingLine(entry.name, entry.metadata["kind"], entry.default, entry.metadata["description"])
+    for entry in dataclasses.fields(Settings)
+    if "kind" in entry.metadata
+)
+_BY_NAME = {line.name: line for line in SETTINGS}
+
+
+def load_settings(environment: Mapping[str, str]) -> Settings:
+    """Return the settings: the environment over the file named by PACKETSERVER_CONFIG.
+
+    Raises SettingsError, which names the setting, its source and what is allowed. A variable that
+    is empty counts as not set.
+    """
+    variables = {
+        name.removeprefix(PREFIX).lower(): text
+        for name, text in environment.items()
+        if name.startswith(PREFIX) and name != CONFIG_VARIABLE and text.strip()
+    }
+    values = {
+        **_read_file(environment.get(CONFIG_VARIABLE, "")),
+        **_read_values(variables, "the environment", lambda name: PREFIX + name.upper()),
+    }
+    return Settings(**values, given=frozenset(values))
+
+
+def _read_file(path: str) -> dict[str, Any]:
+    if not path.strip():
+        return {}
+    try:
+        content = tomllib.loads(Path(path).read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        raise SettingsError(f"{CONFIG_VARIABLE} must name a TOML file: {path}: {error}") from error
+    return _read_values(content, path, str)
+
+
+def _read_values(
+    found: Mapping[str, object], source: str, spelled: Callable[[str], str]
+) -> dict[str, Any]:
+    """Read what a source holds; ``spelled`` gives a setting's name as that source spells it."""
+    return {name: _read_value(name, value, source, spelled) for name, value in found.items()}
+
+
+def _read_value(name: str, value: object, source: str, spelled: Callable[[str], str]) -> Any:
+    line = _BY_NAME.get(name)
+    if line is None:
+        known = ", ".join(spelled(known) for known in _BY_NAME)
+        raise SettingsError(f"{spelled(name)} in {source} is no setting; there are: {known}")
+    try:
+        return line.kind.read(value)
+    except ValueError as error:
+        # The value itself is not told: it may hold a password.
+        raise SettingsError(f"{spelled(name)} in {source} must be {line.kind.allowed}") from error

@@ -1,0 +1,69 @@
+"""Which records a list returns: conditions by the name that the catalogue gives them.
+
+A match gets the selection, its own name with arguments, and the filter and value that call it;
+conditions that every select carries (schemas: `always`) have neither. None demands nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from sqlalchemy import ColumnElement
+
+from packetserver.catalogue.model import Filter, Named, ObjectType
+from packetserver.store.scope import Selection
+
+Match = Callable[[Selection, Named, Filter | None, Any], ColumnElement[bool] | None]
+MATCHES: dict[str, Match] = {}
+
+ORDER = "order"
+"""The match of filters that choose an order instead of records."""
+
+
+def match(name: str) -> Callable[[Match], Match]:
+    """Registers a function under the name that `match` and `always` of a schema use."""
+
+    def register(function: Match) -> Match:
+        MATCHES[name] = function
+        return function
+
+    return register
+
+
+def conditions(selection: Selection) -> list[ColumnElement[bool]]:
+    """What the filters in force, the object's own conditions and the asking user demand."""
+    described = selection.scope.object
+    found = [_condition(selection, each, None, None) for each in described.always]
+    for name, value in selection.values.items():
+        one = described.filters[name]
+        found.append(_condition(selection, one.match, one, value))
+    found.append(_own_records(selection, described))
+    return [each for each in found if each is not None]
+
+
+def _condition(
+    selection: Selection, named: Named, one: Filter | None, value: Any
+) -> ColumnElement[bool] | None:
+    """`unless` and `with` name filters that switch a condition off and on."""
+    if selection.in_force(named.texts("unless")):
+        return None
+    needed = named.texts("with")
+    if needed and not selection.in_force(needed):
+        return None
+    return MATCHES[named.name](selection, named, one, value)
+
+
+def _own_records(selection: Selection, described: ObjectType) -> ColumnElement[bool] | None:
+    if selection.own_user is None or described.own_records is None:
+        return None
+    return selection.scope.field_column(described.own_records) == selection.own_user
+
+
+def chosen_order(selection: Selection, default: Sequence[str]) -> Sequence[str]:
+    """The columns that a list is ordered by: a filter may choose others than its own."""
+    for name, value in selection.values.items():
+        named = selection.scope.object.filters[name].match
+        if named.name == ORDER:
+            return named.texts("order" if value else "order_otherwise") or default
+    return default

@@ -1,0 +1,100 @@
+"""How a column is compared with a filter's value."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from sqlalchemy import ColumnElement, func, or_
+
+from packetserver.catalogue.model import Filter, Named
+from packetserver.store.scope import Selection
+
+Comparison = Callable[[ColumnElement[Any], Any], ColumnElement[bool]]
+
+NO_ESCAPE = "\x1b"
+"""Makes every character of a pattern but % and _ literal: XML cannot carry this one."""
+
+WILDCARD = "%"
+
+
+def equal(column: ColumnElement[Any], value: Any) -> ColumnElement[bool]:
+    """Equality; a tristate's number compares with a flag."""
+    return column == value
+
+
+def equal_ignoring_case(column: ColumnElement[Any], value: Any) -> ColumnElement[bool]:
+    """Equality of texts in any letter case."""
+    return func.lower(column) == func.lower(value)
+
+
+def like(column: ColumnElement[Any], value: Any) -> ColumnElement[bool]:
+    """A pattern with % and _, in the letter case given."""
+    return column.like(value, escape=NO_ESCAPE)
+
+
+def like_ignoring_case(column: ColumnElement[Any], value: Any) -> ColumnElement[bool]:
+    """A pattern with % and _, in any letter case."""
+    return func.lower(column).like(func.lower(value), escape=NO_ESCAPE)
+
+
+def like_if_percent(column: ColumnElement[Any], value: Any) -> ColumnElement[bool]:
+    """A pattern where the text holds a %, else the whole text; in any letter case."""
+    compare = like_ignoring_case if WILDCARD in value else equal_ignoring_case
+    return compare(column, value)
+
+
+def in_list(column: ColumnElement[Any], value: Any) -> ColumnElement[bool]:
+    """One of several numbers."""
+    return column.in_(value)
+
+
+def not_in_list(column: ColumnElement[Any], value: Any) -> ColumnElement[bool]:
+    """None of several numbers; an empty column is none of them."""
+    return or_(column.not_in(value), column.is_(None))
+
+
+def not_equal(column: ColumnElement[Any], value: Any) -> ColumnElement[bool]:
+    """Another value; an empty column is another."""
+    return or_(column != value, column.is_(None))
+
+
+def is_empty(column: ColumnElement[Any], value: Any) -> ColumnElement[bool]:
+    """Nothing is stored."""
+    return column.is_(None)
+
+
+COMPARISONS: dict[str, Comparison] = {
+    "equals": equal,
+    "equals_ignoring_case": equal_ignoring_case,
+    "not_equals": not_equal,
+    "like": like,
+    "like_ignoring_case": like_ignoring_case,
+    "like_if_percent": like_if_percent,
+    "in_list": in_list,
+    "not_in_list": not_in_list,
+    "gt": lambda column, value: column > value,
+    "gte": lambda column, value: column >= value,
+    "lt": lambda column, value: column < value,
+    "lte": lambda column, value: column <= value,
+    "is_empty": is_empty,
+}
+"""By the name that `match` and `how` of a schema give."""
+
+
+def compared_column(
+    selection: Selection, named: Named, one: Filter | None
+) -> ColumnElement[Any]:
+    """The column that a filter or condition compares: `column`, or `path` through references."""
+    scope = selection.scope
+    if "path" in named.arguments:
+        return scope.follow(scope.object.table or "", scope.table, named.text("path"))
+    name = one.column if one is not None and one.column is not None else named.text("column")
+    return scope.column(name)
+
+
+def database_value(one: Filter | None, value: Any) -> Any:
+    """The value as a column has it: a tristate is a flag there."""
+    if one is not None and one.type.name == "tristate":
+        return bool(value)
+    return value

@@ -1,0 +1,123 @@
+"""What the named functions of a query may ask: the object's table, and how to reach others."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import ColumnElement, FromClause, MetaData, select
+
+from packetserver.catalogue.model import Catalogue, Field, ObjectType
+
+
+@dataclass(frozen=True, slots=True)
+class Scope:
+    """One object within a query; ``table`` is its table or an alias of it."""
+
+    catalogue: Catalogue
+    metadata: MetaData
+    object: ObjectType
+    table: FromClause
+
+    def column(self, name: str) -> ColumnElement[Any]:
+        """A column of the object's table."""
+        return self.table.c[name]
+
+    def field_column(self, name: str) -> ColumnElement[Any]:
+        """The column of a field of the object, by its wire name."""
+        found = self.object.field(name)
+        if found is None or found.column is None:
+            raise KeyError(f"{self.object.element} stores no field {name}")
+        return self.table.c[found.column]
+
+    @property
+    def key(self) -> ColumnElement[Any]:
+        """The object's key column."""
+        if self.object.key is None:
+            raise KeyError(f"{self.object.element} has no key")
+        return self.table.c[self.object.key.column or ""]
+
+    def other(self, table: str) -> FromClause:
+        """Another table under a name of its own, so that it can be used more than once."""
+        return self.metadata.tables[table].alias()
+
+    def key_of(self, table: str) -> str:
+        """The name of a table's key column."""
+        key = self.catalogue.tables[table].key
+        if key is None:
+            raise KeyError(f"{table} has no key")
+        return key
+
+    def referenced_table(self, name: str) -> str:
+        """The table that a reference field of the object points to."""
+        found = self.object.field(name)
+        table = self.catalogue.table_of(found) if found is not None else None
+        if table is None:
+            raise KeyError(f"{self.object.element}.{name} is no reference")
+        return table
+
+    def follow(self, name: str, table: FromClause, path: str) -> ColumnElement[Any]:
+        """A column of a table, or `column.column…` through the records that columns point to.
+
+        ``name`` is the table's name; ``table`` is it, or an alias of it.
+        """
+        first, *rest = path.split(".")
+        value: ColumnElement[Any] = table.c[first]
+        for before, column in zip((first, *rest), rest, strict=False):
+            target = self.catalogue.tables[name].columns[before].references
+            if target is None:
+                raise KeyError(f"{name}.{before} points to no table")
+            other = self.other(target)
+            found = other.c[self.key_of(target)] == value
+            name, value = target, select(other.c[column]).where(found).scalar_subquery()
+        return value
+
+    def referenced(self, name: str, column: str) -> ColumnElement[Any]:
+        """A column of the record that a reference field points to, as a scalar subquery."""
+        table = self.referenced_table(name)
+        other = self.other(table)
+        return (
+            select(other.c[column])
+            .where(other.c[self.key_of(table)] == self.field_column(name))
+            .scalar_subquery()
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Selection:
+    """A list being selected: the scope, and the filters that are in force.
+
+    ``values`` holds typed values by filter name: what was sent, and the defaults of the rest;
+    values that mean `no filter` are left out.
+    """
+
+    scope: Scope
+    values: Mapping[str, Any]
+    now: datetime
+    own_user: int | None = None
+    """The user whose own records alone are listed, None for everybody's."""
+
+    def in_force(self, names: Sequence[str]) -> bool:
+        """Whether one of these filters is in force."""
+        return any(name in self.values for name in names)
+
+
+def reference_path(scope: Scope, path: str) -> ColumnElement[Any]:
+    """A column by the form that schemas give it.
+
+    `column`, or `path:column.column…`: every column but the last points to a record of another
+    table, and the last is a column there.
+    """
+    name = scope.object.table or ""
+    return scope.follow(name, scope.table, path.removeprefix("path:"))
+
+
+def reference_field(scope: Scope, name: str) -> Field | None:
+    """The reference field behind the first half of `a.b`: `a` itself, or `aId`."""
+    for candidate in (name, f"{name}Id"):
+        found = scope.object.field(candidate)
+        if found is not None and found.references is not None and found.column is not None:
+            return found
+    return None

@@ -1,0 +1,94 @@
+"""Prepares a database: its tables at the newest version, and the rows of a new one."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+
+from alembic import command
+from alembic.config import Config
+from alembic.runtime.migration import MigrationContext
+from sqlalchemy import Connection, Integer, Table, func, insert, inspect, select, text
+
+from packetserver.catalogue.loader import read_defaults
+from packetserver.catalogue.model import NOW
+from packetserver.errors import ProvisionError
+from packetserver.store.database import Database
+from packetserver.store.defaults import default_rows
+from packetserver.store.schema import Schema
+
+MIGRATIONS = "packetserver.store:migrations"
+ORDER = ("base.toml", "roles.toml", "lookups.toml", "editors.toml")
+
+
+def prepare_database(database: Database, schema: Schema, now: datetime) -> bool:
+    """Create the tables and default rows, or upgrade what is there; whether it was new.
+
+    ``now`` is when the default rows are entered, wall clock of the configured zone.
+    Safe to repeat. Raises ProvisionError for tables of another making, which are left alone.
+    """
+    with database.connect(writes=True) as connection:
+        if MigrationContext.configure(connection).get_current_revision() is not None:
+            _migrate(connection)
+            connection.commit()
+            return False
+        if inspect(connection).get_table_names():
+            raise ProvisionError("The database holds tables that this server did not make")
+        schema.metadata.create_all(connection)
+        _insert_defaults(connection, schema, now)
+        _stamp(connection)
+        connection.commit()
+        return True
+
+
+def _configuration(connection: Connection) -> Config:
+    configuration = Config()
+    configuration.set_main_option("script_location", MIGRATIONS)
+    configuration.attributes["connection"] = connection
+    return configuration
+
+
+def _migrate(connection: Connection) -> None:
+    command.upgrade(_configuration(connection), "head")
+
+
+def _stamp(connection: Connection) -> None:
+    command.stamp(_configuration(connection), "head")
+
+
+def _insert_defaults(connection: Connection, schema: Schema, now: datetime) -> None:
+    files = dict(read_defaults())
+    names = [*ORDER, *sorted(set(files) - set(ORDER))]
+    filled: dict[str, Table] = {}
+    for name in names:
+        for table_name, rows in default_rows(files[name]):
+            table = schema.metadata.tables[table_name]
+            filled[table_name] = table
+            columns = schema.catalogue.tables[table_name].columns.values()
+            times = {each.name: now for each in columns if each.default == NOW}
+            for row in rows:
+                connection.execute(insert(table).values({**times, **row}))
+    for table in filled.values():
+        _advance_sequence(connection, schema, table)
+
+
+def _advance_sequence(connection: Connection, schema: Schema, table: Table) -> None:
+    """The next key that PostgreSQL gives out follows the default rows."""
+    described = schema.catalogue.tables[table.name]
+    if connection.dialect.name != "postgresql" or described.sequence is None:
+        return
+    largest = connection.execute(select(func.max(table.c[described.key or ""]))).scalar()
+    if largest is not None and largest >= 1:
+        statement = text("SELECT setval(CAST(:name AS regclass), :value)")
+        connection.execute(statement, {"name": f'"{described.sequence}"', "value": largest})
+
+
+def insert_with_key(
+    connection: Connection, schema: Schema, table: Table, row: Mapping[str, Any]
+) -> None:
+    """Insert a row whose key is given, and keep later keys clear of it."""
+    connection.execute(insert(table).values(dict(row)))
+    key = schema.catalogue.tables[table.name].key
+    if key is not None and isinstance(table.c[key].type, Integer):
+        _advance_sequence(connection, schema, table)

@@ -1,0 +1,141 @@
+"""The catalogue's tables as SQLAlchemy metadata, the same for SQLite and PostgreSQL."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sqlalchemy import (
+    Boolean,
+    Column,
+    Date,
+    DateTime,
+    Double,
+    Float,
+    ForeignKeyConstraint,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    Sequence,
+    String,
+    Table,
+    Text,
+    UniqueConstraint,
+    text,
+)
+from sqlalchemy.dialects import postgresql
+from sqlalchemy.ext.compiler import compiles
+from sqlalchemy.sql.compiler import SQLCompiler
+from sqlalchemy.sql.expression import FunctionElement
+from sqlalchemy.types import TypeEngine
+
+from packetserver.catalogue import model
+from packetserver.errors import CatalogueError
+
+LONGEST_NAME = 63
+"""PostgreSQL's limit for the name of a constraint or index, in bytes."""
+
+COLUMN_TYPES: dict[str, TypeEngine[Any]] = {
+    "integer": Integer(),
+    "double": Double().with_variant(Float(), "sqlite"),
+    "boolean": Boolean(),
+    "timestamp": DateTime().with_variant(postgresql.TIMESTAMP(precision=3), "postgresql"),
+    "date": Date(),
+    "binary": LargeBinary(),
+}
+
+
+class server_time(FunctionElement[Any]):  # noqa: N801 - reads as the SQL function that it is
+    """The database's own clock, for rows that something else than this server writes."""
+
+    inherit_cache = True
+
+
+@compiles(server_time)
+def _postgresql_time(element: server_time, compiler: SQLCompiler, **options: Any) -> str:
+    return "CURRENT_TIMESTAMP(3)"
+
+
+@compiles(server_time, "sqlite")
+def _sqlite_time(element: server_time, compiler: SQLCompiler, **options: Any) -> str:
+    return "(strftime('%Y-%m-%d %H:%M:%f', 'now', 'localtime'))"
+
+
+def build_tables(catalogue: model.Catalogue) -> MetaData:
+    """All tables of the catalogue.
+
+    Raises CatalogueError for a column whose type the database has no form for.
+    """
+    metadata = MetaData()
+    for described in catalogue.tables.values():
+        _build_table(metadata, described)
+    for described in catalogue.tables.values():
+        _add_references(metadata, catalogue, described)
+    return metadata
+
+
+def _build_table(metadata: MetaData, described: model.Table) -> Table:
+    columns = [_column(described, each) for each in described.columns.values()]
+    unique = [UniqueConstraint(*each) for each in described.unique]
+    return Table(
+        described.name,
+        metadata,
+        *columns,
+        *unique,
+        # A key that was deleted must never come back: sync clients remember it.
+        sqlite_autoincrement=described.sequence is not None,
+    )
+
+
+def _column(table: model.Table, described: model.Column) -> Column[Any]:
+    is_key = described.name == table.key
+    sequence = Sequence(table.sequence) if is_key and table.sequence else None
+    return Column(
+        described.name,
+        _column_type(table, described),
+        *([sequence] if sequence is not None else []),
+        primary_key=is_key,
+        nullable=described.nullable and not is_key,
+        server_default=sequence.next_value() if sequence is not None else _default(described),
+    )
+
+
+def _column_type(table: model.Table, described: model.Column) -> TypeEngine[Any]:
+    if described.type == "text":
+        return String(described.max_length) if described.max_length else Text()
+    if described.type not in COLUMN_TYPES:
+        problem = f"{described.name} has the type {described.type!r}, which no column can have"
+        raise CatalogueError("tables", table.name, problem)
+    return COLUMN_TYPES[described.type]
+
+
+def _default(described: model.Column) -> Any:
+    value = described.default
+    if value is None:
+        return None
+    if value == model.NOW and described.type in {"timestamp", "date"}:
+        return server_time()
+    if isinstance(value, bool):
+        return text("true" if value else "false")
+    if isinstance(value, str):
+        return text("'" + value.replace("'", "''") + "'")
+    return text(str(value))
+
+
+def _add_references(
+    metadata: MetaData, catalogue: model.Catalogue, described: model.Table
+) -> None:
+    table = metadata.tables[described.name]
+    for column in described.columns.values():
+        target = catalogue.tables.get(column.references or "")
+        if target is None or target.key is None or not column.constrained:
+            continue
+        name = f"{described.name}_{column.name}_fkey"[:LONGEST_NAME]
+        table.append_constraint(
+            ForeignKeyConstraint(
+                [column.name], [f"{target.name}.{target.key}"], name=name, use_alter=True
+            )
+        )
+    for names in described.indexes:
+        index = "_".join((described.name, *names, "idx"))[:LONGEST_NAME]
+        Index(index, *(table.c[name] for name in names))

