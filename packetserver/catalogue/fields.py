@@ -6,7 +6,16 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Any
 
-from packetserver.catalogue.model import EMPTY_INTEGERS, Control, Field, Filter, Named
+from packetserver.catalogue.model import (
+    EMPTY_NUMBERS,
+    SECRET,
+    USER_CODE,
+    Control,
+    Field,
+    Filter,
+    Named,
+    ReferenceChoice,
+)
 from packetserver.catalogue.types import TYPES, FieldType, odd_boolean
 from packetserver.errors import CatalogueError
 
@@ -14,10 +23,13 @@ Where = tuple[str, str]
 Line = Mapping[str, Any]
 
 FIELD_KEYS = frozenset(
-    "column type key max null default initial required references references_table references_by"
-    " foreign_key unset empty insert update cut secret true_texts derived shown"
-    " key_may_be_sent".split()
+    {
+        *("column", "type", "key", "key_may_be_sent", "max", "null", "default", "initial"),
+        *("required", "references", "references_table", "references_by", "foreign_key"),
+        *("unset", "empty", "insert", "update", "cut", "secret", "true_texts", "derived", "shown"),
+    }
 )
+KEY_FILTER = "id"
 FILTER_KEYS = frozenset({"type", "match", "column", "none", "default"})
 
 
@@ -47,7 +59,7 @@ def _read_field(where: Where, name: str, line: Line, unset: str | None) -> Field
     rest = {key: value for key, value in line.items() if key not in FIELD_KEYS}
     if rest and "derived" not in line and "shown" not in line:
         raise CatalogueError(*where, f"{name} has unknown keys: {', '.join(sorted(rest))}")
-    if line.get("empty") not in {None, *EMPTY_INTEGERS}:
+    if line.get("empty") not in {None, *EMPTY_NUMBERS}:
         raise CatalogueError(*where, f"{name} has an unknown empty rule {line['empty']!r}")
     field_type = _type(where, name, line)
     if ("column" in line) == ("derived" in line):
@@ -65,16 +77,33 @@ def _read_field(where: Where, name: str, line: Line, unset: str | None) -> Field
         initial=line.get("initial"),
         references=line.get("references"),
         references_table=line.get("references_table"),
-        references_by=MappingProxyType(dict(line.get("references_by", {}))),
+        references_by=_choice(line.get("references_by")),
         foreign_key=line.get("foreign_key", True),
         empty=line.get("empty"),
         insert=line.get("insert", True),
         update=line.get("update", True),
         cut=line.get("cut"),
-        secret=line.get("secret", False),
+        secret=_secret(where, name, line.get("secret", False)),
         derived=_function(line, "derived", rest),
         shown=_function(line, "shown", rest),
     )
+
+
+def _choice(line: Line | None) -> ReferenceChoice | None:
+    if line is None:
+        return None
+    elements = {int(value): element for value, element in line.items() if value != "field"}
+    return ReferenceChoice(line["field"], MappingProxyType(elements))
+
+
+def _secret(where: Where, name: str, value: object) -> str | None:
+    """Which secret a field holds: a user's code, or any other that is compared as it is."""
+    if value is False:
+        return None
+    kind = SECRET if value is True else value
+    if kind not in {SECRET, USER_CODE}:
+        raise CatalogueError(*where, f"{name} has an unknown secret {value!r}")
+    return str(kind)
 
 
 def _function(line: Line, key: str, arguments: Line) -> Named | None:
@@ -118,3 +147,21 @@ def _read_filter(where: Where, name: str, line: Line) -> Filter:
         none=line.get("none"),
         default=line.get("default"),
     )
+
+
+def add_key_filters(
+    key: Field | None,
+    aliases: Mapping[str, str],
+    filters: dict[str, Filter],
+    filter_aliases: Mapping[str, str],
+) -> None:
+    """`id` and the key's own names filter every list (DECISIONS.md, Select)."""
+    if key is None:
+        return
+    names = {
+        KEY_FILTER,
+        key.name,
+        *(name for name, target in aliases.items() if target == key.name),
+    }
+    for name in sorted(names - set(filters) - set(filter_aliases)):
+        filters[name] = Filter(name, key.type, Named("equals"), key.column, none="-1")

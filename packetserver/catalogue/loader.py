@@ -13,15 +13,26 @@ from types import MappingProxyType
 from typing import Any
 
 from packetserver.catalogue import fields as field_reading
-from packetserver.catalogue.model import Catalogue, Column, Named, ObjectType, Rule, Table, Target
+from packetserver.catalogue.checks import check_object
+from packetserver.catalogue.model import (
+    Catalogue,
+    Named,
+    ObjectType,
+    Rule,
+    Target,
+)
 from packetserver.catalogue.tables import TableBuilder
 from packetserver.errors import CatalogueError
 
 Definition = Mapping[str, Any]
 DEFINITION_KEYS = frozenset(
-    "kind list table sequence permission permission_rule forced_to_user own_records order"
-    " order_paged always sync delete removes ignored_filters on_insert on_update on_delete actions"
-    " like without unset fields columns controls filters rules identified_by key_may_be_sent".split()
+    {
+        *("kind", "like", "without", "list", "table", "sequence", "identified_by"),
+        *("key_may_be_sent", "permission", "permission_rule", "forced_to_user", "own_records"),
+        *("order", "order_paged", "always", "sync", "delete", "removes", "ignored_filters"),
+        *("on_insert", "on_update", "on_delete", "actions", "unset", "fields", "columns"),
+        *("controls", "filters", "rules"),
+    }
 )
 KINDS = frozenset({"object", "lookup", "table", "action"})
 
@@ -33,9 +44,7 @@ def load_catalogue(root: Traversable | None = None) -> Catalogue:
     """
     root = root or resources.files("packetserver.schemas")
     objects = {
-        each.element: each
-        for file in _toml_files(root / "objects")
-        for each in _read_objects(file)
+        each.element: each for file in _toml_files(root / "objects") for each in _read_objects(file)
     }
     builder = TableBuilder(objects)
     for file in _toml_files(root / "tables"):
@@ -50,7 +59,7 @@ def load_catalogue(root: Traversable | None = None) -> Catalogue:
         targets=MappingProxyType(_targets(objects)),
     )
     for each in objects.values():
-        _check(each, catalogue)
+        check_object(each, catalogue)
     return catalogue
 
 
@@ -110,15 +119,13 @@ def _read_objects(file: Traversable) -> Iterator[ObjectType]:
 
 
 def _read_object(file: str, element: str, definition: Definition) -> ObjectType:
-    unknown = set(definition) - DEFINITION_KEYS
-    if unknown:
-        raise CatalogueError(file, element, f"unknown keys: {', '.join(sorted(unknown))}")
-    if definition.get("kind", "object") not in KINDS:
-        raise CatalogueError(file, element, f"unknown kind {definition['kind']!r}")
+    _check_keys(file, element, definition)
     where = (file, element)
     lines = definition.get("fields", {})
     read_fields, aliases = field_reading.read_fields(where, lines, definition.get("unset"))
+    key = next((each for each in read_fields.values() if each.key), None)
     filters, filter_aliases = field_reading.read_filters(where, definition.get("filters", {}))
+    field_reading.add_key_filters(key, aliases, filters, filter_aliases)
     sync = definition.get("sync", {})
     return ObjectType(
         element=element,
@@ -126,7 +133,7 @@ def _read_object(file: str, element: str, definition: Definition) -> ObjectType:
         kind=definition.get("kind", "object"),
         file=file,
         table=definition.get("table"),
-        key=next((each for each in read_fields.values() if each.key), None),
+        key=key,
         identified_by=tuple(definition.get("identified_by", ())),
         key_may_be_sent=definition.get("key_may_be_sent", False)
         or any(line.get("key_may_be_sent") for line in lines.values()),
@@ -155,6 +162,14 @@ def _read_object(file: str, element: str, definition: Definition) -> ObjectType:
     )
 
 
+def _check_keys(file: str, element: str, definition: Definition) -> None:
+    unknown = set(definition) - DEFINITION_KEYS
+    if unknown:
+        raise CatalogueError(file, element, f"unknown keys: {', '.join(sorted(unknown))}")
+    if definition.get("kind", "object") not in KINDS:
+        raise CatalogueError(file, element, f"unknown kind {definition['kind']!r}")
+
+
 def _named_list(values: Any) -> tuple[Named, ...]:
     return tuple(
         Named(each) if isinstance(each, str) else field_reading.named(each, "name")
@@ -181,52 +196,3 @@ def _targets(objects: Mapping[str, ObjectType]) -> dict[str, Target]:
             if element is not None:
                 targets[element] = Target(each, is_list)
     return targets
-
-
-def _check(each: ObjectType, catalogue: Catalogue) -> None:
-    """Every name in an object's definition leads somewhere."""
-    for problem in _problems(each, catalogue):
-        raise CatalogueError(each.file, each.element, problem)
-
-
-def _problems(each: ObjectType, catalogue: Catalogue) -> Iterator[str]:
-    columns = _columns(each, catalogue)
-    for field in each.fields.values():
-        for target in filter(None, (field.references, *field.references_by.values())):
-            if target not in catalogue.objects:
-                yield f"{field.name} references {target}, which is no object"
-        if field.references_table and field.references_table not in catalogue.tables:
-            yield f"{field.name} references the table {field.references_table}, which is none"
-    for alias, target in each.aliases.items():
-        if target not in each.fields:
-            yield f"{alias} is another name of {target}, which is no field"
-    for alias, target in each.filter_aliases.items():
-        if target not in each.filters:
-            yield f"the filter {alias} is another name of {target}, which is no filter"
-    for one in each.filters.values():
-        if one.column is not None and one.column not in columns:
-            yield f"the filter {one.name} compares {one.column}, which is no column"
-    for column in (each.sync_inserted, each.sync_updated):
-        if column is not None and column not in columns:
-            yield f"the sync column {column} is no column"
-    for name in (*each.forced_to_user, *each.identified_by, each.own_records):
-        if name is not None and each.field(name) is None:
-            yield f"{name} is no field"
-    for table, column in each.removes:
-        if table not in catalogue.tables or column not in catalogue.tables[table].columns:
-            yield f"removes {table}.{column}, which is no column"
-    if each.table and each.key is None and not each.identified_by and each.kind != "table":
-        yield "has neither a key nor identified_by"
-    yield from _order_problems(each, columns)
-
-
-def _order_problems(each: ObjectType, columns: Mapping[str, Column]) -> Iterator[str]:
-    for name in (*each.order, *each.order_paged):
-        bare = name.removeprefix("-")
-        if bare not in columns and ":" not in bare:
-            yield f"is ordered by {bare}, which is no column"
-
-
-def _columns(each: ObjectType, catalogue: Catalogue) -> Mapping[str, Column]:
-    table: Table | None = catalogue.tables.get(each.table or "")
-    return table.columns if table is not None else {}

@@ -19,12 +19,15 @@ NOW: Final = "now"
 Scalar = str | int | float | bool | None
 NOTHING: Final[Mapping[str, Any]] = MappingProxyType({})
 
-EMPTY_INTEGERS: Final = {
+SECRET, USER_CODE = "secret", "user code"
+"""What a secret field holds: something that is compared as sent, or a user's MD5 in hex."""
+
+EMPTY_NUMBERS: Final = {
     "-1": lambda number: number == -1,
     "negative": lambda number: number < 0,
     "not positive": lambda number: number <= 0,
 }
-"""Which integers stand for an empty column, by the name that a schema gives the rule."""
+"""Which numbers stand for an empty column, by the name that a schema gives the rule."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +75,14 @@ class Table:
 
 
 @dataclass(frozen=True, slots=True)
+class ReferenceChoice:
+    """A reference whose object depends on another field: its name, and elements by its values."""
+
+    field: str
+    elements: Mapping[int, str]
+
+
+@dataclass(frozen=True, slots=True)
 class Field:
     """A property of an object: a stored column, or something derived when ``column`` is None."""
 
@@ -87,19 +98,23 @@ class Field:
     initial: Scalar = None
     references: str | None = None
     references_table: str | None = None
-    references_by: Mapping[str, str] = field(default_factory=dict)
+    references_by: ReferenceChoice | None = None
     foreign_key: bool = True
     empty: str | None = None
     insert: bool = True
     update: bool = True
     cut: int | None = None
-    secret: bool = False
+    secret: str | None = None
     derived: Named | None = None
     shown: Named | None = None
 
     def is_empty(self, value: object) -> bool:
         """Whether a value stands for an empty column (schemas: `empty`)."""
-        return isinstance(value, int) and bool(self.empty) and EMPTY_INTEGERS[self.empty or ""](value)
+        if self.empty is None or isinstance(value, bool):
+            return False
+        if isinstance(value, int | float):
+            return bool(EMPTY_NUMBERS[self.empty](value))
+        return value == self.empty
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,8 +143,8 @@ class Filter:
             return value is None
         if isinstance(value, bool):
             return self.none == str(value).lower()
-        if isinstance(value, int) and self.none in EMPTY_INTEGERS:
-            return bool(EMPTY_INTEGERS[self.none](value))
+        if isinstance(value, int) and self.none in EMPTY_NUMBERS:
+            return bool(EMPTY_NUMBERS[self.none](value))
         words = {"" if word == "empty" else word for word in self.none.split(" or ")}
         return str(value) in words
 

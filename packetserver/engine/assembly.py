@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib
 import time
 from collections.abc import Iterator
 from zoneinfo import ZoneInfo
@@ -11,6 +10,7 @@ import tzlocal
 
 from packetserver.catalogue.loader import load_catalogue
 from packetserver.catalogue.model import ObjectType
+from packetserver.engine import named
 from packetserver.engine.context import Preferences
 from packetserver.engine.effects import AFTER, BEFORE, INSTEAD
 from packetserver.engine.permissions import PERMISSION_RULES
@@ -24,12 +24,7 @@ from packetserver.store.database import Database
 from packetserver.store.kept_settings import TABLE, read_kept
 from packetserver.store.schema import Schema, build_schema
 
-NAMED_FUNCTIONS = (
-    "packetserver.store.derivations",
-    "packetserver.store.matches",
-    "packetserver.engine.named",
-)
-"""Packages whose modules register the functions that the catalogue refers to by name."""
+__all__ = ["build_engine", "load_schema", "named", "open_database", "preferences_of", "zone_name"]
 
 
 def load_schema() -> Schema:
@@ -37,8 +32,6 @@ def load_schema() -> Schema:
 
     Raises CatalogueError for anything in it that is wrong or that this server does not have.
     """
-    for package in NAMED_FUNCTIONS:
-        importlib.import_module(package)
     schema = build_schema(load_catalogue())
     for each in schema.catalogue.objects.values():
         for problem in _unknown_names(each):
@@ -96,9 +89,9 @@ def _unknown_names(described: ObjectType) -> Iterator[str]:
     for each in described.rules:
         if each.rule.name not in RULES:
             yield f"the rule {each.rule.name} of {each.field} is unknown"
-    for named in (*described.on_insert, *described.on_update):
-        if named.name not in BEFORE and named.name not in AFTER:
-            yield f"the effect {named.name} is unknown"
-    for named in described.on_delete:
-        if named.name not in INSTEAD and named.name not in AFTER:
-            yield f"the effect {named.name} is unknown"
+    for effect in (*described.on_insert, *described.on_update):
+        if effect.name not in BEFORE and effect.name not in AFTER:
+            yield f"the effect {effect.name} is unknown"
+    for effect in described.on_delete:
+        if effect.name not in INSTEAD:
+            yield f"the effect {effect.name} is unknown"

@@ -17,9 +17,7 @@ def read_filters(call: Call) -> dict[str, Any]:
 
     Raises TransactionFailure for a value that is not of its filter's type (DECISIONS.md, Select).
     """
-    values: dict[str, Any] = {
-        each.name: each.default for each in call.object.filters.values()
-    }
+    values: dict[str, Any] = {each.name: each.default for each in call.object.filters.values()}
     for name, one, text in _sent(call):
         try:
             values[one.name] = one.type.read(text, call.preferences.zone)

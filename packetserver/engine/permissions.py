@@ -15,6 +15,7 @@ from sqlalchemy import select
 from packetserver.catalogue.model import ObjectType
 from packetserver.engine.context import Call, TransactionContext
 from packetserver.errors import ItemMessage
+from packetserver.security.principal import Principal
 from packetserver.store.records import Records
 
 DENIED = "User denied permission to perform action on the object"
@@ -25,12 +26,16 @@ Values = Mapping[str, Any]
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """What is asked: may ``verb`` be done to a record with these ``values`` (by field name)?"""
+    """What is asked: may ``principal`` do ``verb`` to a record with these ``values``?
+
+    The values are by field name; of a list they are its filters.
+    """
 
     object: ObjectType
     verb: str
     values: Values
     records: Records
+    principal: Principal
 
     def value(self, name: str) -> Any:
         """A value of the record, None when it has none."""
@@ -65,7 +70,7 @@ def demand(call: Call, verb: str, values: Values) -> None:
     principal = transaction.packet.principal
     if principal.unrestricted or _is_left_open(transaction, call.object):
         return
-    question = Question(call.object, verb, values, transaction.records)
+    question = Question(call.object, verb, values, transaction.records, principal)
     wanted = PERMISSION_RULES[call.object.permission_rule](question)
     if wanted and not any(_holds(transaction, each) for each in wanted):
         raise ItemMessage(DENIED)

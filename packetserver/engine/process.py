@@ -19,6 +19,7 @@ from packetserver.errors import ItemMessage, NotAuthorized, RecordRefused, Trans
 from packetserver.security.authentication import Authenticator
 from packetserver.security.principal import PrincipalKind
 from packetserver.store.database import Database
+from packetserver.store.derived import PRESENT
 from packetserver.store.records import Records
 from packetserver.store.schema import Schema
 from packetserver.store.unit_of_work import UnitOfWork, unit_of_work
@@ -73,7 +74,8 @@ class Engine:
     def _authenticate(
         self, packet: Packet, options: Options, host: str, sink: RecordSink
     ) -> PacketContext:
-        with unit_of_work(self.database, writes=False) as work:
+        # A secret that is upgraded is written; otherwise the slow hash holds no lock.
+        with unit_of_work(self.database, writes=self.authenticator.upgrades) as work:
             principal = self.authenticator.authenticate(
                 work.connection, packet.credentials, host, self.preferences.now()
             )
@@ -88,7 +90,8 @@ class Engine:
         """Transactions that are committed as a whole, or not at all."""
         writes = any(_writes(item) for each in transactions for item in each.items)
         with unit_of_work(self.database, writes=writes) as work:
-            responses = tuple(_respond(context, work, each) for each in transactions)
+            alone = len(transactions) == 1
+            responses = tuple(_respond(context, work, each, alone=alone) for each in transactions)
             if any(each.status for each in responses):
                 work.rollback()
                 return tuple(_undone(each) for each in responses)
@@ -105,7 +108,9 @@ def _undone(response: Response) -> Response:
     return response if response.status else Response(response.id, (ROLLED_BACK,))
 
 
-def _respond(context: PacketContext, work: UnitOfWork, transaction: Transaction) -> Response:
+def _respond(
+    context: PacketContext, work: UnitOfWork, transaction: Transaction, *, alone: bool
+) -> Response:
     """One transaction: its error becomes its response (DECISIONS.md, Transactions)."""
     is_user_client = context.principal.kind is PrincipalKind.USER_CLIENT
     if is_user_client and not is_allowed_for_user_client(transaction):
@@ -113,7 +118,7 @@ def _respond(context: PacketContext, work: UnitOfWork, transaction: Transaction)
     errors: list[str] = []
     records: RecordSet | None = None
     try:
-        with work.part():
+        with work.part(alone=alone):
             records = _carry_out(context, work, transaction, errors)
             if errors:
                 raise TransactionFailure
@@ -127,7 +132,8 @@ def _carry_out(
 ) -> RecordSet | None:
     """The items in their order; messages are collected, the first item's records are kept."""
     check_meta(transaction.meta)
-    records = Records(context.schema, work.connection)
+    parameters = {PRESENT: context.preferences.now()}
+    records = Records(context.schema, work.connection, parameters)
     shared = TransactionContext(context, records, transaction.meta)
     kept: RecordSet | None = None
     for item in transaction.items:

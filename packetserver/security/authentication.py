@@ -136,7 +136,7 @@ class Authenticator:
         ``host_names`` are the names that the database was provisioned with; sync clients may use
         them like those of the settings.
         """
-        self._upgrades = settings.upgrade_secrets
+        self.upgrades = settings.upgrade_secrets
         self._remembered = remembered
         self._clock = clock
         self._host_names = {_host_name(name) for name in (*settings.server_names, *host_names)}
@@ -222,7 +222,7 @@ class Authenticator:
         return bool(name) and (name == _host_name(host) or name in self._host_names)
 
     def _upgrade(self, connection: Connection, claim: Claim) -> None:
-        if self._upgrades and needs_upgrade(claim.stored):
+        if self.upgrades and needs_upgrade(claim.stored):
             new = hash_secret(claim.wire, self._hasher)
             facts = {"whose": claim.id, "old": claim.stored, "new": new}
             connection.execute(_UPGRADES[claim.kind], facts)

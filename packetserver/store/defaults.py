@@ -38,11 +38,14 @@ def _role_rows(content: Content) -> Iterator[tuple[str, list[Row]]]:
     by_name = {row["permission"]: row["permission_id"] for row in permissions}
     ids = {row["role"]: row["role_id"] for row in roles}
     held = content["role_permissions"]
-    yield "role_permission", [
-        {"role_id": ids[role], "permission_id": by_name[name], **_flags("role", rights)}
-        for role, rights_by_name in held.items()
-        for name, rights in rights_by_name.items()
-    ]
+    yield (
+        "role_permission",
+        [
+            {"role_id": ids[role], "permission_id": by_name[name], **_flags("role", rights)}
+            for role, rights_by_name in held.items()
+            for name, rights in rights_by_name.items()
+        ],
+    )
 
 
 def _category(row: Row) -> Row:

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import ColumnElement
+from sqlalchemy import BindParameter, ColumnElement, DateTime, bindparam
 
 from packetserver.catalogue.model import Field, Named
 from packetserver.store.scope import Scope
@@ -22,6 +22,15 @@ class Derived:
 
     columns: tuple[ColumnElement[Any], ...]
     show: Callable[..., Any] | None = None
+
+
+PRESENT = "present"
+"""The parameter that every reading statement is given: the time, as it is stored."""
+
+
+def present() -> BindParameter[Any]:
+    """The time of the reading, for fields that depend on it; plans outlive any one time."""
+    return bindparam(PRESENT, type_=DateTime())
 
 
 Derivation = Callable[[Scope, Field, Named], Derived]

@@ -68,9 +68,7 @@ def _from_facts(facts: object, catalogue: Catalogue, removing: bool) -> str:
     return _missing(catalogue, table, found.group(1) if found else "reference")
 
 
-def _missing_reference(
-    connection: Connection, schema: Schema, table: str, values: Values
-) -> str:
+def _missing_reference(connection: Connection, schema: Schema, table: str, values: Values) -> str:
     """SQLite does not say which reference it was, but the transaction goes on: look."""
     catalogue = schema.catalogue
     for column in catalogue.tables[table].columns.values():

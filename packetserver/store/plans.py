@@ -10,9 +10,8 @@ from sqlalchemy import ColumnElement
 
 from packetserver.catalogue.model import Field
 from packetserver.store.derived import DERIVATIONS, Derived
+from packetserver.store.guid_columns import GUID, asked_guid, own_guid
 from packetserver.store.scope import Scope, reference_field
-
-GUID = "guid"
 
 Row = Sequence[Any]
 Writer = Callable[[Row], str]
@@ -22,7 +21,7 @@ Writer = Callable[[Row], str]
 class Plan:
     """The columns to select, and how a row of them becomes the texts of a record.
 
-    ``names`` are the meta properties, each of which has exactly one text (PROTOCOL.md 4.7).
+    ``names`` are the elements of a record, each of which has exactly one text (PROTOCOL.md 4.7).
     """
 
     names: tuple[str, ...]
@@ -31,10 +30,14 @@ class Plan:
     is_stored: bool
     guid_place: int | None
 
-    def texts(self, row: Row, guid: str = "") -> list[str]:
-        """The texts of a record, in the order of the names; the guid is the caller's to know."""
+    def texts(self, row: Row, guid: str | None = None) -> list[str]:
+        """The texts of a record, in the order of the names.
+
+        ``guid`` is what a client calls the record, where it has just said so; otherwise the map
+        is asked.
+        """
         texts = [write(row) for write in self.writers]
-        if self.guid_place is not None:
+        if self.guid_place is not None and guid is not None:
             texts[self.guid_place] = guid
         return texts
 
@@ -53,10 +56,23 @@ class _Planner:
         return len(self.columns) - 1
 
     def writer(self, scope: Scope, name: str) -> Writer:
+        if name == GUID:
+            return self.guid_writer(own_guid(scope))
         field = scope.object.field(name)
         if field is not None:
             return self.field_writer(scope, field)
-        return self.path_writer(scope, name)
+        guid = asked_guid(scope, name)
+        return self.path_writer(scope, name) if guid is None else self.guid_writer(guid)
+
+    def guid_writer(self, column: ColumnElement[Any] | None) -> Writer:
+        if column is None:
+            return _empty
+        place = self.add(column)
+
+        def text(row: Row) -> str:
+            return "" if row[place] is None else str(row[place])
+
+        return text
 
     def field_writer(self, scope: Scope, field: Field) -> Writer:
         if field.secret:
@@ -107,13 +123,21 @@ def _column_writer(field: Field, place: int, unset: str | None = None) -> Writer
 def build_plan(scope: Scope, names: Sequence[str]) -> Plan:
     """The plan for a list of meta properties; a property that is unknown reads as empty."""
     planner = _Planner()
-    writers = tuple(_empty if name == GUID else planner.writer(scope, name) for name in names)
+    elements = output_elements(names)
+    writers = tuple(planner.writer(scope, name) for name in elements.values())
     return Plan(
-        names=tuple(names),
+        names=tuple(elements),
         columns=tuple(planner.columns),
         writers=writers,
         is_stored=planner.is_stored,
-        guid_place=names.index(GUID) if GUID in names else None,
+        guid_place=list(elements).index(GUID) if GUID in elements else None,
     )
 
 
+def output_elements(names: Sequence[str]) -> dict[str, str]:
+    """The elements that meta properties are answered in: `orgId` for `orgId^accountGuid`.
+
+    One element that is asked for twice stands where it was asked for first, and shows what was
+    asked for last.
+    """
+    return {name.partition("^")[0]: name for name in names}

@@ -23,9 +23,16 @@ PAGE_OF_ROWS = 500
 class Records:
     """The records of all objects, over one connection."""
 
-    def __init__(self, schema: Schema, connection: Connection) -> None:
+    def __init__(
+        self,
+        schema: Schema,
+        connection: Connection,
+        parameters: Mapping[str, Any] | None = None,
+    ) -> None:
+        """``parameters`` are what plans leave open, such as the time of the reading."""
         self.schema = schema
         self.connection = connection
+        self.parameters = dict(parameters or {})
 
     def table(self, name: str) -> sqlalchemy.Table:
         """A table of the catalogue."""
@@ -53,7 +60,9 @@ class Records:
         """Change the columns of the record that ``identity`` names; returns how many changed."""
         return self.update_rows(described.table or "", identity, values)
 
-    def update_rows(self, table: str, identity: Mapping[str, Any], values: Mapping[str, Any]) -> int:
+    def update_rows(
+        self, table: str, identity: Mapping[str, Any], values: Mapping[str, Any]
+    ) -> int:
         """Change rows of any table, chosen by equal columns; returns how many changed."""
         target = self.table(table)
         statement = sqlalchemy.update(target).where(*_equal(target, identity)).values(dict(values))
@@ -99,17 +108,19 @@ class Records:
         statement = select(literal(1)).select_from(target).where(*_equal(target, identity))
         return self.connection.execute(statement.limit(1)).first() is not None
 
-    def read(self, described: ObjectType, plan: Plan, identity: Mapping[str, Any]) -> Row[Any] | None:
+    def read(
+        self, described: ObjectType, plan: Plan, identity: Mapping[str, Any]
+    ) -> Row[Any] | None:
         """The planned columns of one record."""
         table = self.table(described.table or "")
         statement = select(*_columns(plan)).select_from(table).where(*_equal(table, identity))
-        return self.connection.execute(statement).first()
+        return self.connection.execute(statement, self.parameters).first()
 
     def count(self, selection: Selection) -> int:
         """How many records the filters leave."""
         table = selection.scope.table
         statement = select(func.count()).select_from(table).where(*conditions(selection))
-        return int(self.connection.execute(statement).scalar() or 0)
+        return int(self.connection.execute(statement, self.parameters).scalar() or 0)
 
     def select(
         self,
@@ -128,8 +139,8 @@ class Records:
             offset, items = page
             statement = statement.offset(offset)
             statement = statement if items is None else statement.limit(items)
-        streaming = self.connection.execution_options(yield_per=PAGE_OF_ROWS)
-        yield from streaming.execute(statement)
+        streamed = statement.execution_options(yield_per=PAGE_OF_ROWS)
+        yield from self.connection.execute(streamed, self.parameters)
 
 
 def list_statement(

@@ -8,6 +8,7 @@ from sqlalchemy import MetaData
 
 from packetserver.catalogue.model import Catalogue, ObjectType
 from packetserver.errors import CatalogueError
+from packetserver.store import derivations, matches
 from packetserver.store.derived import DERIVATIONS
 from packetserver.store.filters import MATCHES
 from packetserver.store.plans import Plan, build_plan
@@ -15,6 +16,9 @@ from packetserver.store.scope import Scope
 from packetserver.store.tables import build_tables
 
 PLANS_KEPT = 2048
+
+# Importing them is what registers the functions that the catalogue refers to by name.
+NAMED_FUNCTIONS = (derivations, matches)
 
 
 class Schema:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, FromClause, MetaData, select
+from sqlalchemy import ColumnElement, FromClause, MetaData, Select, select
 
 from packetserver.catalogue.model import Catalogue, Field, ObjectType
 
@@ -85,6 +85,10 @@ class Scope:
         )
 
 
+VerifiedKeys = Callable[[Select[Any], str], Sequence[Any]]
+"""Runs a query for keys and stored secrets; gives the keys of those that the text verifies."""
+
+
 @dataclass(frozen=True, slots=True)
 class Selection:
     """A list being selected: the scope, and the filters that are in force.
@@ -98,6 +102,8 @@ class Selection:
     now: datetime
     own_user: int | None = None
     """The user whose own records alone are listed, None for everybody's."""
+    verified_keys: VerifiedKeys | None = None
+    """Finds the records whose stored secret a text is; without it no secret is compared."""
 
     def in_force(self, names: Sequence[str]) -> bool:
         """Whether one of these filters is in force."""

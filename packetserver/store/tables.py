@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from sqlalchemy import (
+    DDL,
     Boolean,
     Column,
     Date,
@@ -21,10 +22,12 @@ from sqlalchemy import (
     Table,
     Text,
     UniqueConstraint,
+    event,
     text,
 )
 from sqlalchemy.dialects import postgresql
 from sqlalchemy.ext.compiler import compiles
+from sqlalchemy.schema import ExecutableDDLElement
 from sqlalchemy.sql.compiler import SQLCompiler
 from sqlalchemy.sql.expression import FunctionElement
 from sqlalchemy.types import TypeEngine
@@ -77,7 +80,7 @@ def build_tables(catalogue: model.Catalogue) -> MetaData:
 def _build_table(metadata: MetaData, described: model.Table) -> Table:
     columns = [_column(described, each) for each in described.columns.values()]
     unique = [UniqueConstraint(*each) for each in described.unique]
-    return Table(
+    table = Table(
         described.name,
         metadata,
         *columns,
@@ -85,6 +88,18 @@ def _build_table(metadata: MetaData, described: model.Table) -> Table:
         # A key that was deleted must never come back: sync clients remember it.
         sqlite_autoincrement=described.sequence is not None,
     )
+    if described.sequence is not None:
+        event.listen(table, "after_create", _key_default(described))
+    return table
+
+
+def _key_default(described: model.Table) -> ExecutableDDLElement:
+    """Rows that something else than this server inserts get their key from the sequence too."""
+    statement = (
+        f"ALTER TABLE {described.name} ALTER COLUMN {described.key}"
+        f" SET DEFAULT nextval('{described.sequence}')"
+    )
+    return DDL(statement).execute_if(dialect="postgresql")
 
 
 def _column(table: model.Table, described: model.Column) -> Column[Any]:
@@ -96,7 +111,7 @@ def _column(table: model.Table, described: model.Column) -> Column[Any]:
         *([sequence] if sequence is not None else []),
         primary_key=is_key,
         nullable=described.nullable and not is_key,
-        server_default=sequence.next_value() if sequence is not None else _default(described),
+        server_default=_default(described),
     )
 
 
@@ -122,9 +137,7 @@ def _default(described: model.Column) -> Any:
     return text(str(value))
 
 
-def _add_references(
-    metadata: MetaData, catalogue: model.Catalogue, described: model.Table
-) -> None:
+def _add_references(metadata: MetaData, catalogue: model.Catalogue, described: model.Table) -> None:
     table = metadata.tables[described.name]
     for column in described.columns.values():
         target = catalogue.tables.get(column.references or "")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 
 from sqlalchemy import Connection
 
@@ -16,11 +16,12 @@ class UnitOfWork:
     def __init__(self, connection: Connection) -> None:
         self.connection = connection
 
-    @contextmanager
-    def part(self) -> Iterator[None]:
-        """A part of the work that is undone by itself when it raises."""
-        with self.connection.begin_nested():
-            yield
+    def part(self, *, alone: bool) -> AbstractContextManager[object]:
+        """A part of the work that is undone by itself when it raises.
+
+        A part that is ``alone`` needs no savepoint: when it fails, the whole work is undone.
+        """
+        return nullcontext() if alone else self.connection.begin_nested()
 
     def commit(self) -> None:
         """Make it durable."""

@@ -23,7 +23,9 @@ def read_stored(call: Call, identity: dict[str, Any], draft: Draft) -> list[str]
 
 def answer_sent(call: Call, action: str, draft: Draft) -> None:
     """Write the record as the client sent it: there is none in the database."""
-    call.output.write(action, call.transaction.meta, [_sent(draft, n) for n in call.transaction.meta])
+    call.output.write(
+        action, call.transaction.meta, [_sent(draft, n) for n in call.transaction.meta]
+    )
 
 
 def _sent(draft: Draft, name: str) -> str:

@@ -12,6 +12,8 @@ from packetserver.engine.identity import find_identity
 from packetserver.engine.paging import Page, read_page
 from packetserver.engine.permissions import VIEW, demand
 from packetserver.errors import TransactionFailure
+from packetserver.security.secrets import verify_secret
+from packetserver.store.matches.secrets import verified_keys
 from packetserver.store.scope import Selection
 
 SELECTED = "select"
@@ -57,7 +59,13 @@ UNMAPPED = "-1"
 
 def _selection(call: Call, values: Mapping[str, Any]) -> Selection:
     scope = call.records.schema.scope(call.object)
-    return Selection(scope, values, call.transaction.now(), own_user(call))
+    return Selection(
+        scope,
+        values,
+        call.transaction.now(),
+        own_user(call),
+        verified_keys(call.records.connection, verify_secret),
+    )
 
 
 def _write_records(call: Call, selection: Selection, page: Page | None) -> None:

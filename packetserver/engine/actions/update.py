@@ -78,6 +78,9 @@ def _columns(writing: Writing) -> dict[str, Any]:
         if field.key or field is modified or not field.update:
             continue
         value = draft.values[field.name]
+        if field.secret is not None and value is None:
+            # It reads as empty, so a client that sends back what it read does not mean to clear it.
+            continue
         if value is None and not field.nullable:
             value = _cleared(field.name, field.initial, field.default, field.type.name)
         values[field.column or ""] = column_value(field, value)

@@ -41,9 +41,7 @@ WIDE_STARTS = (
 )
 """How a packet begins whose characters take two or four bytes each, without a mark."""
 
-DECLARED_ENCODING = re.compile(
-    r"""\s*<\?xml\s[^>]*?\sencoding\s*=\s*(?:"([^"<>]*)"|'([^'<>]*)')"""
-)
+DECLARED_ENCODING = re.compile(r"""\s*<\?xml\s[^>]*?\sencoding\s*=\s*(?:"([^"<>]*)"|'([^'<>]*)')""")
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,8 +9,10 @@ from __future__ import annotations
 import re
 import tempfile
 from collections.abc import Iterator, Sequence
+from xml.parsers import expat
 
 from packetserver.engine.answers import RecordSet, Response
+from packetserver.errors import TransactionFailure
 from packetserver.protocols.packet.charsets import OutputEncoding
 
 CHUNK_BYTES = 64 * 1024
@@ -19,6 +21,7 @@ FORBIDDEN = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 """Characters that XML 1.0 cannot carry, not even as references."""
 SPECIAL = re.compile(f"[&<>\r]|{FORBIDDEN.pattern}")
 REPLACEMENT = "\ufffd"
+NO_NAME = re.compile(r"[\s<>/=:&\"']")
 
 
 def escape(text: str) -> str:
@@ -46,8 +49,9 @@ class RecordSpool:
 
     def __init__(self, encoding: OutputEncoding, memory_bytes: int) -> None:
         self._encoding = encoding
-        # Zero would mean without limit.
-        self._file = tempfile.SpooledTemporaryFile(max_size=max(memory_bytes, 1))
+        # A size of zero would mean that all stays in memory.
+        size = max(memory_bytes, 1)
+        self._file = tempfile.SpooledTemporaryFile(max_size=size)  # noqa: SIM115 (`close` does)
         self._position = 0
         self._names: tuple[str, ...] = ()
         self._tags: list[tuple[bytes, bytes, bytes]] = []
@@ -58,10 +62,13 @@ class RecordSpool:
         return self._position
 
     def write(self, action: str, names: Sequence[str], texts: Sequence[str]) -> None:
-        """Write one record; every name, an XML name, is an element with the text of its place."""
+        """Write one record; every name is an element with the text of its place.
+
+        Raises TransactionFailure for a name that would break the document.
+        """
         if tuple(names) != self._names:
+            self._tags = [self._element(name) for name in names]
             self._names = tuple(names)
-            self._tags = [self._element(name) for name in self._names]
         encode = self._encoding.encode
         pieces = [encode(f'<record action="{escape_attribute(action)}">')]
         for (start, end, empty), text in zip(self._tags, texts, strict=True):
@@ -85,9 +92,21 @@ class RecordSpool:
 
     def _element(self, name: str) -> tuple[bytes, bytes, bytes]:
         """The start tag, the end tag and the empty element of a name."""
+        _check_name(name)
         encode, encoded = self._encoding.encode, self._encoding.encode_name(name)
         opened, closed = encode("<") + encoded, encode("</") + encoded
         return opened + encode(">"), closed + encode(">"), opened + encode("/>")
+
+
+def _check_name(name: str) -> None:
+    """A parser is asked, because parsers differ in the letters that they allow."""
+    try:
+        if not NO_NAME.search(name):
+            expat.ParserCreate().Parse(f"<{name}/>", True)  # noqa: FBT003 (it takes no keywords)
+            return
+    except (expat.ExpatError, UnicodeEncodeError):
+        pass
+    raise TransactionFailure.because(f"The meta property {name!r} is not an XML name")
 
 
 def document(

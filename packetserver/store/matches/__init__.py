@@ -1,5 +1,36 @@
 """The named conditions of lists; importing this package registers them all."""
 
-from packetserver.store.matches import columns, relations, standing
+from packetserver.store.matches import (
+    columns,
+    combining,
+    leads,
+    memberships,
+    news,
+    opportunities,
+    plans,
+    products,
+    relations,
+    secrets,
+    standing,
+    times,
+    users,
+)
+from packetserver.store.matches.qualifying import qualify_all
 
-__all__ = ["columns", "relations", "standing"]
+__all__ = [
+    "columns",
+    "combining",
+    "leads",
+    "memberships",
+    "news",
+    "opportunities",
+    "plans",
+    "products",
+    "relations",
+    "secrets",
+    "standing",
+    "times",
+    "users",
+]
+
+qualify_all()

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from sqlalchemy import ColumnElement, func, or_
+from sqlalchemy import ColumnElement, func, not_, or_
 
 from packetserver.catalogue.model import Filter, Named
-from packetserver.store.scope import Selection
+from packetserver.store.scope import Selection, reference_path
 
 Comparison = Callable[[ColumnElement[Any], Any], ColumnElement[bool]]
 
@@ -20,7 +20,20 @@ WILDCARD = "%"
 
 def equal(column: ColumnElement[Any], value: Any) -> ColumnElement[bool]:
     """Equality; a tristate's number compares with a flag."""
-    return column == value
+    found: ColumnElement[bool] = column == value
+    return found
+
+
+def less(column: ColumnElement[Any], value: Any) -> ColumnElement[bool]:
+    """Smaller or earlier."""
+    found: ColumnElement[bool] = column < value
+    return found
+
+
+def greater(column: ColumnElement[Any], value: Any) -> ColumnElement[bool]:
+    """Larger or later."""
+    found: ColumnElement[bool] = column > value
+    return found
 
 
 def equal_ignoring_case(column: ColumnElement[Any], value: Any) -> ColumnElement[bool]:
@@ -73,24 +86,34 @@ COMPARISONS: dict[str, Comparison] = {
     "like_if_percent": like_if_percent,
     "in_list": in_list,
     "not_in_list": not_in_list,
-    "gt": lambda column, value: column > value,
+    "gt": greater,
     "gte": lambda column, value: column >= value,
-    "lt": lambda column, value: column < value,
+    "lt": less,
     "lte": lambda column, value: column <= value,
     "is_empty": is_empty,
 }
 """By the name that `match` and `how` of a schema give."""
 
 
-def compared_column(
-    selection: Selection, named: Named, one: Filter | None
-) -> ColumnElement[Any]:
+def compared_column(selection: Selection, named: Named, one: Filter | None) -> ColumnElement[Any]:
     """The column that a filter or condition compares: `column`, or `path` through references."""
-    scope = selection.scope
     if "path" in named.arguments:
-        return scope.follow(scope.object.table or "", scope.table, named.text("path"))
+        return reference_path(selection.scope, named.text("path"))
     name = one.column if one is not None and one.column is not None else named.text("column")
-    return scope.column(name)
+    return selection.scope.column(name)
+
+
+def compared_columns(selection: Selection, named: Named) -> list[ColumnElement[Any]]:
+    """The columns that the list `columns` names, each own or reached through references."""
+    return [reference_path(selection.scope, path) for path in named.texts("columns")]
+
+
+def yes_or_no(condition: ColumnElement[bool], value: Any) -> ColumnElement[bool]:
+    """The condition for true, 1 or no value at all, and its opposite for false or 0.
+
+    The condition must never be unknown: an empty column would then be neither.
+    """
+    return condition if value is None or value else not_(condition)
 
 
 def database_value(one: Filter | None, value: Any) -> Any:

@@ -8,7 +8,8 @@ from sqlalchemy import ColumnElement, or_
 
 from packetserver.catalogue.model import Filter, Named
 from packetserver.store.filters import match
-from packetserver.store.scope import Selection
+from packetserver.store.matches.comparing import compared_column
+from packetserver.store.scope import Scope, Selection, reference_path
 
 Condition = ColumnElement[bool] | None
 
@@ -18,6 +19,14 @@ APPROVED = 7
 OWN_COMPANY = 0
 """The account that stands for the installation's own company."""
 
+PUBLIC = 626030334
+"""The rule of access types whose records everybody may see."""
+
+
+def public_access(scope: Scope, path: str) -> ColumnElement[bool]:
+    """Whether the access type that a path leads to is a public one."""
+    return reference_path(scope, f"{path}.rule_id") == PUBLIC
+
 
 @match("not_trashed")
 def _not_trashed(selection: Selection, named: Named, one: Filter | None, value: Any) -> Condition:
@@ -26,6 +35,7 @@ def _not_trashed(selection: Selection, named: Named, one: Filter | None, value: 
 
 @match("approved")
 def _approved(selection: Selection, named: Named, one: Filter | None, value: Any) -> Condition:
+    """Never imported, or imported and approved."""
     status = selection.scope.column("status_id")
     return or_(status.is_(None), status == APPROVED)
 
@@ -37,8 +47,37 @@ def _not_own_company(
     return selection.scope.key != OWN_COMPANY
 
 
+@match("own_company_staff")
+def _own_company_staff(
+    selection: Selection, named: Named, one: Filter | None, value: Any
+) -> Condition:
+    """Of the contacts of the own company, its employees alone."""
+    account, employee = (selection.scope.column(name) for name in ("org_id", "employee"))
+    return or_(account.is_(None), account != OWN_COMPANY, employee.is_(True))
+
+
 @match("code_not_negative")
 def _code_not_negative(
     selection: Selection, named: Named, one: Filter | None, value: Any
 ) -> Condition:
     return selection.scope.key >= 0
+
+
+@match("filled")
+def _filled(selection: Selection, named: Named, one: Filter | None, value: Any) -> Condition:
+    """The column has something; with `above` a number greater than that."""
+    column = compared_column(selection, named, one)
+    above = named.arguments.get("above")
+    return column.is_not(None) if above is None else column > above
+
+
+@match("is_true")
+def _is_true(selection: Selection, named: Named, one: Filter | None, value: Any) -> Condition:
+    return compared_column(selection, named, one).is_(True)
+
+
+@match("not_among")
+def _not_among(selection: Selection, named: Named, one: Filter | None, value: Any) -> Condition:
+    """The column has none of the `values`, or nothing."""
+    column = compared_column(selection, named, one)
+    return or_(column.not_in(named.arguments["values"]), column.is_(None))

@@ -1,0 +1,37 @@
+"""The command `packetserver`: prepares, fills, checks and serves an installation."""
+
+from __future__ import annotations
+
+import click
+
+import packetserver
+from packetserver.cli.catalogue import catalogue
+from packetserver.cli.databases import init_db, provision
+from packetserver.cli.program import Program, examples
+from packetserver.cli.send import send
+from packetserver.cli.serve import serve
+from packetserver.cli.setting_commands import show_settings
+from packetserver.cli.sync_clients import client
+from packetserver.cli.users import user
+
+COMMANDS = (init_db, serve, send, provision, user, client, catalogue, show_settings)
+"""In the order in which one meets them."""
+
+
+@click.group(
+    cls=Program,
+    context_settings={"help_option_names": ["-h", "--help"]},
+    epilog=examples(
+        "packetserver init-db --with-admin", "packetserver serve --bind 127.0.0.1:8080"
+    ),
+)
+@click.version_option(packetserver.__version__, prog_name="packetserver")
+def main() -> None:
+    """A server for the XML packets of Centric CRM.
+
+    Every command explains itself: packetserver COMMAND --help.
+    """
+
+
+for command in COMMANDS:
+    main.add_command(command)

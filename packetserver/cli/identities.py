@@ -1,0 +1,87 @@
+"""The users and sync clients that a command works on, and the secrets that it gives them."""
+
+from __future__ import annotations
+
+import secrets
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+
+import click
+
+from packetserver.errors import ProvisionError
+from packetserver.provision.installation import open_installation
+from packetserver.provision.rows import Rows
+from packetserver.provision.sync_clients import SyncClients
+from packetserver.provision.users import Users
+from packetserver.settings import Settings
+from packetserver.store.unit_of_work import unit_of_work
+
+GENERATED_BYTES = 18
+"""Of randomness in a generated secret, which is 24 characters long."""
+
+
+@dataclass(frozen=True, slots=True)
+class Identities:
+    """Those who may authenticate, within one database transaction."""
+
+    users: Users
+    sync_clients: SyncClients
+
+
+@contextmanager
+def identities(settings: Settings, *, writes: bool = True) -> Iterator[Identities]:
+    """The identities of an installation; what is done to them is committed in the end.
+
+    Raises ProvisionError when the database is not ready, StoreUnavailable when it is away.
+    """
+    with (
+        open_installation(settings) as installation,
+        unit_of_work(installation.database, writes=writes) as work,
+    ):
+        rows = Rows(installation.schema, work.connection, installation.now())
+        users = Users(rows, installation.zone)
+        yield Identities(users, SyncClients(rows, users))
+        work.commit()
+
+
+@dataclass(frozen=True, slots=True)
+class NewSecret:
+    """A password or a code; it is shown only when it was generated here."""
+
+    text: str = field(repr=False)
+    generated: bool
+
+    def announce(self, whose: str) -> None:
+        """Show a generated secret, once."""
+        if self.generated:
+            click.echo(f"{whose}: {self.text}")
+            click.echo("It is shown only this once: keep it in a safe place.")
+
+
+def new_secret(name: str, *, from_stdin: bool = False, prompt: bool = False) -> NewSecret:
+    """A secret from standard input, from the terminal, or else a generated one.
+
+    ``name`` is what it is called. Raises ProvisionError when none, or an empty one, is given.
+    """
+    if from_stdin and prompt:
+        raise ProvisionError(f"the {name} comes from standard input or from the terminal, not both")
+    if from_stdin:
+        return NewSecret(_read_line(name), generated=False)
+    if prompt:
+        text = click.prompt(name.capitalize(), hide_input=True, confirmation_prompt=True)
+        return NewSecret(str(text), generated=False)
+    return NewSecret(secrets.token_urlsafe(GENERATED_BYTES), generated=True)
+
+
+def _read_line(name: str) -> str:
+    line = sys.stdin.buffer.readline()
+    try:
+        text = line.decode("utf-8").rstrip("\r\n")
+    except UnicodeDecodeError:
+        # The cause is left out, because it holds what was read.
+        raise ProvisionError(f"the {name} on standard input is not written in UTF-8") from None
+    if not text:
+        raise ProvisionError(f"there is no {name} on standard input")
+    return text

@@ -1,0 +1,71 @@
+"""What all commands share: how they are listed, how an error is told, how a table looks."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from typing import Any
+
+import click
+
+from packetserver.errors import PacketServerError
+from packetserver.settings import Settings, load_settings
+
+GAP = "  "
+
+
+class Section(click.Group):
+    """A group that lists its commands in the order in which one meets them."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 - click's signature
+        """The commands as they were added, not by the alphabet."""
+        return list(self.commands)
+
+
+class Program(Section):
+    """The whole command: an error that was raised on purpose is one sentence and exit code 1."""
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Run the command that was asked for."""
+        try:
+            return super().invoke(ctx)
+        except PacketServerError as error:
+            raise click.ClickException(" ".join(str(error).split())) from error
+
+
+def examples(*commands: str) -> str:
+    """The end of a command's help: how it may be called."""
+    # The first line keeps click from joining the others.
+    return "\n".join(
+        (
+            "\b",
+            "Example:" if len(commands) == 1 else "Examples:",
+            *("  " + each for each in commands),
+        )
+    )
+
+
+def current_settings() -> Settings:
+    """The settings of the environment; raises SettingsError."""
+    return load_settings(os.environ)
+
+
+def aligned(rows: Sequence[Sequence[str]]) -> list[str]:
+    """Lines of a table whose columns are as wide as their widest cell; no rows, no lines."""
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    return [
+        GAP.join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
+        for row in rows
+    ]
+
+
+def print_table(heading: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
+    """Print a table; a cell that is None is empty, true and false are yes and no."""
+    cells = [[_cell(value) for value in row] for row in rows]
+    click.echo("\n".join(aligned([heading, *cells])))
+
+
+def _cell(value: object) -> str:
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    return "" if value is None else str(value)

@@ -1,0 +1,101 @@
+"""`send`: post a packet and see the answer."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator, Mapping
+from typing import IO
+
+import click
+
+from packetserver.cli.program import aligned, examples
+from packetserver.cli.sending import PATH, Answer, post, read_answers
+
+URL = f"http://127.0.0.1:8080{PATH}"
+SUCCESS = "0"
+HEADERS = {"validate": "object-validation", "commit_level": "commit-level"}
+"""The headers of HTTP by the names of our options."""
+
+WIDEST = 60
+"""Characters of a value that the table shows."""
+
+
+@click.command(
+    epilog=examples(
+        "packetserver send packet.xml",
+        "packetserver catalogue show account",
+        "packetserver send packet.xml --commit-level transaction --no-validate",
+    )
+)
+@click.argument("file", type=click.File("rb"))
+@click.option("--url", default=URL, show_default=True, help="Where the packet is posted.")
+@click.option(
+    "--validate/--no-validate", default=None, help="Send the header object-validation: true, false."
+)
+@click.option(
+    "--commit-level",
+    type=click.Choice(["packet", "transaction"]),
+    help="Send the header commit-level: what is undone when a transaction fails.",
+)
+@click.option("--raw", is_flag=True, help="Show the answer as it came.")
+@click.option("--timeout", default=120.0, show_default=True, help="Seconds that the server has.")
+@click.pass_context
+def send(
+    context: click.Context,
+    /,
+    *,
+    file: IO[bytes],
+    url: str,
+    raw: bool,
+    timeout: float,
+    **choices: bool | str | None,
+) -> None:
+    """Post the packet in FILE and show the answer: status, errors and records.
+
+    FILE may be - for standard input. Long values are cut; --raw shows everything. The exit code is
+    1 when a transaction failed.
+    """
+    reply = post(url, file.read(), dict(_headers(choices)), timeout)
+    if raw:
+        sys.stdout.buffer.write(reply.body)
+    answers = read_answers(reply)
+    if not raw:
+        click.echo("\n\n".join("\n".join(_shown(each)) for each in answers))
+    if not answers or any(each.status != SUCCESS for each in answers):
+        context.exit(1)
+
+
+def _headers(choices: Mapping[str, bool | str | None]) -> Iterator[tuple[str, str]]:
+    """The headers of the choices that were made; the server has defaults for the others."""
+    for name, header in HEADERS.items():
+        if choices[name] is not None:
+            yield header, str(choices[name]).lower()
+
+
+def _shown(answer: Answer) -> Iterator[str]:
+    number = "" if answer.id is None else f" {answer.id}"
+    state = "done" if answer.status == SUCCESS else "failed"
+    yield f"response{number}: status {answer.status} ({state})"
+    yield from (f"  {_printable(line)}" for line in answer.errors)
+    if answer.name is None:
+        return
+    of_all = "" if answer.total is None else f" of {answer.total}"
+    yield f"{_printable(answer.name)}: {len(answer.records)}{of_all} records"
+    yield from (f"  {line}" for line in aligned(list(_cells(answer))))
+
+
+def _cells(answer: Answer) -> Iterator[list[str]]:
+    """A heading and a row for each record; records need not have the same fields."""
+    if not answer.records:
+        return
+    names = list(dict.fromkeys(name for each in answer.records for name, _ in each.fields))
+    yield ["action", *map(_printable, names)]
+    for each in answer.records:
+        texts = dict(each.fields)
+        yield [_printable(each.action), *(_printable(texts.get(name, "")) for name in names)]
+
+
+def _printable(text: str) -> str:
+    """A text on one line that cannot steer the terminal."""
+    shown = "".join(one if one.isprintable() else repr(one)[1:-1] for one in text)
+    return shown if len(shown) <= WIDEST else shown[: WIDEST - 1] + "…"

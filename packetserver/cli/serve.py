@@ -1,0 +1,72 @@
+"""`serve`: the server, under gunicorn."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+import click
+
+from packetserver.cli.program import current_settings, examples
+from packetserver.cli.serving import serve_forever
+from packetserver.errors import SettingsError
+from packetserver.provision.installation import is_in_memory, open_installation
+from packetserver.settings import SETTINGS, Settings
+
+Command = TypeVar("Command", bound=Callable[..., Any])
+
+LINES = {line.name: line for line in SETTINGS}
+
+
+def _setting(context: click.Context, parameter: click.Parameter, value: str | None) -> Any:
+    """Read an option as the setting of its name is read."""
+    if value is None:
+        return None
+    line = LINES[parameter.name or ""]
+    try:
+        return line.kind.read(value)
+    except ValueError as error:
+        raise click.BadParameter(f"must be {line.kind.allowed}") from error
+
+
+def _option(name: str, metavar: str, text: str) -> Callable[[Command], Command]:
+    variable = LINES[name].variable
+    return click.option(
+        f"--{name}", metavar=metavar, callback=_setting, help=f"{text} [{variable}]"
+    )
+
+
+@click.command(
+    epilog=examples(
+        "packetserver serve", "packetserver serve --bind 0.0.0.0:8080 --workers 4 --threads 16"
+    )
+)
+@_option("bind", "HOST:PORT", "The address to listen on.")
+@_option("workers", "N", "Processes; with PostgreSQL, one for each core is good.")
+@_option("threads", "N", "Packets that one process works on at a time.")
+def serve(**options: Any) -> None:
+    """Serve packets until the command is stopped (Ctrl+C, or SIGTERM).
+
+    An option that is left out is as the setting in brackets says; see packetserver settings. Packets
+    that are being carried out are finished before the server ends.
+    """
+    chosen = {name: value for name, value in options.items() if value is not None}
+    settings = dataclasses.replace(current_settings(), **chosen)
+    check_before_serving(settings)
+    serve_forever(settings)
+
+
+def check_before_serving(settings: Settings) -> None:
+    """Raises the error of whatever would keep the server from working, before it starts.
+
+    That is a PacketServerError whose text says what to do.
+    """
+    if is_in_memory(settings):
+        raise SettingsError(
+            "a database in memory cannot be served, least of all by several workers:"
+            " give PACKETSERVER_DATABASE_URL a file, such as sqlite:///var/packetserver.db"
+        )
+    with open_installation(settings):
+        # Closed again before gunicorn forks: a connection must not be shared by processes.
+        pass

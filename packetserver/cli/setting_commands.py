@@ -1,0 +1,61 @@
+"""`settings`: what is set, to what, and where."""
+
+from __future__ import annotations
+
+import os
+
+import click
+
+from packetserver.cli.program import current_settings, examples
+from packetserver.cli.setting_texts import shown_value
+from packetserver.errors import ProvisionError, StoreUnavailable
+from packetserver.provision.installation import open_installation
+from packetserver.settings import CONFIG_VARIABLE, SETTINGS, SettingLine, Settings
+from packetserver.store.kept_settings import SERVER_NAMES, TIMEZONE
+
+KEPT = (TIMEZONE, SERVER_NAMES)
+PLACES = f"""\
+Every setting can be given in the environment, under the name shown here, or in the TOML file that
+{CONFIG_VARIABLE} names, under the same name in small letters without PACKETSERVER_. The environment
+wins over the file, and both over what packetserver provision has put into the database.
+"""
+
+
+@click.command(
+    "settings",
+    epilog=examples(
+        "packetserver settings", "PACKETSERVER_CONFIG=/etc/packetserver.toml packetserver settings"
+    ),
+)
+def show_settings() -> None:
+    """Show every setting, its value now and where that comes from.
+
+    A password in the database URL is not shown.
+    """
+    settings = current_settings()
+    complete = _completed(settings)
+    click.echo(PLACES)
+    for line in SETTINGS:
+        source = _source(settings, complete, line)
+        click.echo(f"{line.variable} = {shown_value(complete, line)}   [{source}]")
+        click.echo(f"    {line.description}")
+
+
+def _completed(settings: Settings) -> Settings:
+    """The settings with what the database keeps, if it can be asked."""
+    try:
+        with open_installation(settings) as installation:
+            return installation.settings
+    except (ProvisionError, StoreUnavailable) as error:
+        click.echo(f"Without what the database keeps: {error}.", err=True)
+        return settings
+
+
+def _source(settings: Settings, complete: Settings, line: SettingLine) -> str:
+    if os.environ.get(line.variable, "").strip():
+        return "environment"
+    if line.name in settings.given:
+        return os.environ[CONFIG_VARIABLE]
+    if line.name in KEPT and getattr(complete, line.name) != line.default:
+        return "database"
+    return "default"

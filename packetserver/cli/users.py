@@ -1,0 +1,103 @@
+"""`user`: those who log in with a name and a password."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import click
+
+from packetserver.cli.identities import identities, new_secret
+from packetserver.cli.program import Section, current_settings, examples, print_table
+from packetserver.errors import ProvisionError
+
+FROM_STDIN = click.option(
+    "--password-stdin",
+    is_flag=True,
+    help="Read the password from the first line of standard input.",
+)
+PROMPT = click.option("--prompt", is_flag=True, help="Ask for the password on the terminal.")
+
+
+@click.group("user", cls=Section, epilog=examples("packetserver user list"))
+def user() -> None:
+    """Add users, change their passwords, disable them."""
+
+
+@user.command(
+    epilog=examples(
+        "packetserver user add ann --role Salesperson --first Ann --last Archer",
+        "packetserver user add ann --role Salesperson --password-stdin < password.txt",
+    )
+)
+@click.argument("name")
+@click.option("--role", help="Its role, such as Administrator; a wrong one lists them all.")
+@click.option("--first", "name_first", metavar="NAME", help="Its first name.")
+@click.option("--last", "name_last", metavar="NAME", help="Its last name; without it, NAME.")
+@click.option("--email", metavar="ADDRESS", help="Its e-mail address.")
+@click.option("--no-api", is_flag=True, help="It may not send packets.")
+@FROM_STDIN
+@PROMPT
+def add(
+    *, name: str, no_api: bool, password_stdin: bool, prompt: bool, **facts: str | None
+) -> None:
+    """Add the user NAME, with a contact of the own company.
+
+    Without --password-stdin or --prompt a password is generated and printed once.
+    """
+    password = new_secret("password", from_stdin=password_stdin, prompt=prompt)
+    given: dict[str, Any] = {key: text for key, text in facts.items() if text}
+    given |= {"username": name, "password": password.text, "http_api": not no_api}
+    with identities(current_settings()) as known:
+        if not known.users.ensure(given):
+            raise ProvisionError(f"there is a user {name} already")
+        known.users.apply(given)
+    click.echo(f"Added the user {name}.")
+    password.announce("Its password")
+
+
+@user.command(
+    "set-password",
+    epilog=examples(
+        "packetserver user set-password ann",
+        "packetserver user set-password ann --password-stdin < password.txt",
+    ),
+)
+@click.argument("name")
+@FROM_STDIN
+@PROMPT
+def set_password(*, name: str, password_stdin: bool, prompt: bool) -> None:
+    """Give the user NAME another password.
+
+    Without --password-stdin or --prompt one is generated and printed once. The old one is refused
+    from now on, by a running server too.
+    """
+    password = new_secret("password", from_stdin=password_stdin, prompt=prompt)
+    with identities(current_settings()) as known:
+        found = known.users.named(name)
+        known.users.change({"username": found["username"], "password": password.text})
+    click.echo(f"Changed the password of the user {found['username']}.")
+    password.announce("It is now")
+
+
+@user.command(epilog=examples("packetserver user disable ann"))
+@click.argument("name")
+def disable(name: str) -> None:
+    """Keep the user NAME from logging in; its records stay.
+
+    A provision file that says enabled = true enables it again.
+    """
+    with identities(current_settings()) as known:
+        found = known.users.named(name)
+        changed = known.users.change({"username": found["username"], "enabled": False})
+    state = "is disabled" if changed else "was disabled already"
+    click.echo(f"The user {found['username']} {state}.")
+
+
+@user.command("list", epilog=examples("packetserver user list"))
+def list_users() -> None:
+    """List all users."""
+    with identities(current_settings(), writes=False) as known:
+        found = known.users.all()
+    columns = ("user_id", "username", "role", "enabled", "allow_httpapi_access", "expires")
+    heading = ("id", "name", "role", "enabled", "may send packets", "expires")
+    print_table(heading, [[each[column] for column in columns] for each in found])

@@ -1,0 +1,40 @@
+"""What a new or changed call is completed by (catalogue, calls and history)."""
+
+from __future__ import annotations
+
+from packetserver.catalogue.model import Named
+from packetserver.engine.effects import before
+from packetserver.engine.named.conditions import acting_user
+from packetserver.engine.named.records_beside import column_of
+from packetserver.engine.validation import Writing
+
+COMPLETE, COMPLETE_WITH_FOLLOWUP = 2, 3
+"""Values of statusId; 1 is a call that was canceled."""
+
+REMINDERS = ("reminderId", "reminderTypeId")
+
+
+@before("account_of_call_contact")
+def account_of_call_contact(writing: Writing, named: Named) -> None:
+    """A call belongs to the account of its contact, where the contact has one."""
+    account = column_of(writing.call.records, "contact", "org_id", writing.value("contactId"))
+    if account is not None:
+        writing.set("orgId", account)
+
+
+@before("complete_call")
+def complete_call(writing: Writing, named: Named) -> None:
+    """A call that is complete when it is entered was completed just now."""
+    if writing.value("statusId") in {COMPLETE, COMPLETE_WITH_FOLLOWUP}:
+        writing.set("completedBy", acting_user(writing, "enteredBy"))
+        writing.set("completeDate", writing.call.transaction.now())
+
+
+@before("reminder_when_asked")
+def reminder_when_asked(writing: Writing, named: Named) -> None:
+    """Without `reminder` nobody is reminded; an update that is silent about it changes nothing."""
+    is_meant = writing.is_new or "reminder" in writing.draft.controls
+    is_meant = is_meant or any(writing.was_sent(name) for name in REMINDERS)
+    if is_meant and not writing.control("reminder"):
+        for name in REMINDERS:
+            writing.set(name, None)

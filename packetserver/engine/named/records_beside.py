@@ -1,0 +1,68 @@
+"""Reading and making the records of other objects that an effect or a rule needs."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from sqlalchemy import ColumnElement, select
+from sqlalchemy.engine import RowMapping
+
+from packetserver.catalogue.model import NOW, Field
+from packetserver.engine.context import Call
+from packetserver.errors import TransactionFailure
+from packetserver.store.records import Records
+
+
+def rows_of(
+    records: Records, table: str, columns: Sequence[str], identity: Mapping[str, Any]
+) -> Sequence[RowMapping]:
+    """Some columns of every row with equal columns, the oldest key first."""
+    target = records.table(table)
+    equal: list[ColumnElement[bool]] = [target.c[each] == identity[each] for each in identity]
+    key = records.schema.catalogue.tables[table].key
+    order = [target.c[key]] if key is not None else []
+    statement = select(*(target.c[each] for each in columns)).where(*equal).order_by(*order)
+    return records.connection.execute(statement).mappings().all()
+
+
+def column_of(records: Records, table: str, column: str, key: Any) -> Any:
+    """A column of the row with this key; None without a key or a row."""
+    if key is None:
+        return None
+    name = records.schema.catalogue.tables[table].key or ""
+    return records.value(table, column, {name: key})
+
+
+def add_record(call: Call, element: str, values: Mapping[str, Any]) -> Any:
+    """Store a record of another object, given by field names; returns its key.
+
+    Fields that are not given have what a new record has when a client sends nothing.
+    """
+    described = call.records.schema.catalogue.objects[element]
+    unknown = set(values) - set(described.fields)
+    if unknown:
+        raise KeyError(f"{element} has no field {sorted(unknown)}")
+    columns = {
+        each.column or "": _value(call, each, values)
+        for each in described.stored_fields
+        if not each.key or each.name in values
+    }
+    return call.records.insert(described, columns)
+
+
+def _value(call: Call, field: Field, values: Mapping[str, Any]) -> Any:
+    value = values.get(field.name)
+    if value is not None:
+        return value
+    if field.initial is not None:
+        return field.initial
+    if field.default != NOW:
+        return field.default
+    now = call.transaction.now()
+    return now.date() if field.type.name == "date" else now
+
+
+def refuse(field: str, message: str) -> TransactionFailure:
+    """The failure of a record that cannot be stored at all, with validation off too."""
+    return TransactionFailure.because(f"{field}: {message}")

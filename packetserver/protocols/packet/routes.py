@@ -1,0 +1,223 @@
+"""From a request of HTTP to the engine, and from its answer back (PROTOCOL.md 1).
+
+An answer of the protocol has status 200, errors included: the shipped clients read no other
+(DECISIONS.md, HTTP status).
+"""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import secrets
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from http import HTTPStatus
+from typing import Protocol
+
+from flask import Blueprint, Request, Response, request
+from werkzeug.datastructures import Headers
+
+from packetserver.engine import answers
+from packetserver.engine.answers import RecordSink
+from packetserver.engine.packet import CommitLevel, Options, Packet
+from packetserver.errors import PacketError, PacketTooLarge, StoreUnavailable
+from packetserver.protocols.packet.body import RequestBody
+from packetserver.protocols.packet.builder import Limits
+from packetserver.protocols.packet.charsets import UTF_8, OutputEncoding
+from packetserver.protocols.packet.decoding import DecodedBody, response_encoding
+from packetserver.protocols.packet.forms import find_packet
+from packetserver.protocols.packet.reader import PacketReader
+from packetserver.protocols.packet.writer import RecordSpool, document, fault_document
+from packetserver.settings import Settings
+
+logger = logging.getLogger(__name__)
+
+RETRY_AFTER_SECONDS = 10
+SWITCHED_ON = frozenset({"on", "true", "y", "yes", "1"})
+
+EMPTY_ANSWER = b'<?xml version="1.0" encoding="UTF-8"?><aspcfs/>\n'
+ABOUT = """<!DOCTYPE html>
+<html lang="en">
+<head><meta charset="utf-8"><title>Packet server</title></head>
+<body>
+<h1>Packet server</h1>
+<p>Programs post XML packets to <code>/ProcessPacket.do</code> and are answered with XML.
+There is nothing to see here for people.</p>
+</body>
+</html>
+"""
+
+
+class PacketEngine(Protocol):
+    """What the routes ask of the engine."""
+
+    def process(
+        self, packet: Packet, options: Options, host: str, address: str, sink: RecordSink
+    ) -> tuple[answers.Response, ...]:
+        """Carry out a packet. Raises StoreUnavailable."""
+
+    def ping(self) -> None:
+        """Raises StoreUnavailable when the database does not answer."""
+
+
+def about_page() -> Response:
+    """Tells a person with a browser what this address is for."""
+    return Response(ABOUT, mimetype="text/html")
+
+
+def packet_blueprint(engine: PacketEngine, settings: Settings) -> Blueprint:
+    """The routes of the protocol, whatever the method and whatever stands before in the path."""
+    blueprint = Blueprint("packet", __name__)
+    handlers: Mapping[str, Callable[[], Response]] = {
+        "ProcessPacket.do": lambda: _process_packet(engine, settings),
+    }
+
+    # The last path segment decides (DECISIONS.md, Routing), for every method that there is.
+    # Flask's own rules cannot say that, and would redirect a path with two slashes.
+    @blueprint.before_app_request
+    def dispatch() -> Response | None:
+        action = request.path.rpartition("/")[2]
+        if not action.endswith(".do"):
+            return None
+        handler = handlers.get(action, _unknown_action)
+        return handler()
+
+    return blueprint
+
+
+def _unknown_action() -> Response:
+    text = "There is nothing at this address. Packets are posted to /ProcessPacket.do\n"
+    return Response(text, HTTPStatus.NOT_FOUND, mimetype="text/plain")
+
+
+def _process_packet(engine: PacketEngine, settings: Settings) -> Response:
+    if request.args.get("command") == "ReloadSyncMap":
+        # The catalogue never changes while the server runs: there is nothing to load again.
+        return _reply([EMPTY_ANSWER], UTF_8, len(EMPTY_ANSWER))
+    if request.method in {"GET", "HEAD"}:
+        return about_page()
+    return Exchange(engine, settings, request).answer()
+
+
+class Exchange:
+    """One packet and its answer.
+
+    What the request says of its encoding is kept as soon as it is known, so that a packet that
+    is refused half-way is answered in it too.
+    """
+
+    def __init__(self, engine: PacketEngine, settings: Settings, asked: Request) -> None:
+        self._engine = engine
+        self._settings = settings
+        self._request = asked
+        self._charset = asked.mimetype_params.get("charset")
+        self._reader = PacketReader(Limits(settings.max_packet_elements, settings.max_packet_depth))
+        self._declared: str | None = None
+
+    def answer(self) -> Response:
+        """The answer to the request, whatever happens."""
+        try:
+            return self._processed(self._packet())
+        except PacketTooLarge as refusal:
+            return self._fault(refusal.text, HTTPStatus.REQUEST_ENTITY_TOO_LARGE)
+        except PacketError as refusal:
+            return self._fault(refusal.text)
+        except StoreUnavailable as failure:
+            logger.warning("The database does not answer: %s", failure)
+            response = self._fault(
+                "The server cannot reach its database. Please send the packet again later.",
+                HTTPStatus.SERVICE_UNAVAILABLE,
+            )
+            response.headers["Retry-After"] = str(RETRY_AFTER_SECONDS)
+            return response
+        except Exception:
+            number = secrets.token_hex(8)
+            logger.exception("Request %s failed", number)
+            return self._fault(
+                f"The server failed to process the packet. Its log tells why, at request {number}."
+            )
+
+    def _packet(self) -> Packet:
+        """Read the whole packet; a refused one is read to its end too, or nearly so."""
+        body = RequestBody(
+            self._request.stream, self._request.content_length, self._settings.max_body_bytes
+        )
+        try:
+            source = find_packet(
+                self._request.mimetype, self._request.mimetype_params, body.chunks()
+            )
+            decoded = DecodedBody(source.chunks, self._charset, source.form_charset)
+            self._declared = decoded.encoding.name
+            return self._reader.read(decoded.texts())
+        except PacketError:
+            body.drain()
+            if body.is_too_large:
+                raise body.refusal() from None
+            raise
+
+    def _processed(self, packet: Packet) -> Response:
+        encoding = self._encoding()
+        headers = self._request.headers
+        with contextlib.ExitStack() as resources:
+            spool = RecordSpool(encoding, self._settings.spool_memory_bytes)
+            resources.callback(spool.close)
+            responses = self._engine.process(
+                packet,
+                read_options(headers),
+                host_name(headers.get("Host", "")),
+                self._request.remote_addr or "",
+                spool,
+            )
+            length, pieces = document(responses, spool, encoding)
+            if length <= self._settings.spool_memory_bytes:
+                return _reply([b"".join(pieces)], encoding, length)
+            kept = resources.pop_all()
+            reply = _reply(_closing(kept, pieces), encoding, length)
+            reply.call_on_close(kept.close)
+            return reply
+
+    def _fault(self, text: str, status: HTTPStatus = HTTPStatus.OK) -> Response:
+        encoding = self._encoding()
+        content = fault_document(f"Error: {text}", encoding)
+        return _reply([content], encoding, len(content), status)
+
+    def _encoding(self) -> OutputEncoding:
+        return response_encoding(
+            self._reader.asked_encoding,
+            self._declared,
+            self._charset,
+            self._settings.default_response_encoding,
+        )
+
+
+def _closing(resources: contextlib.ExitStack, pieces: Iterable[bytes]) -> Iterator[bytes]:
+    """The pieces; after the last one their resources are given free."""
+    with resources:
+        yield from pieces
+
+
+def _reply(
+    pieces: Iterable[bytes],
+    encoding: OutputEncoding,
+    length: int,
+    status: HTTPStatus = HTTPStatus.OK,
+) -> Response:
+    reply = Response(pieces, status, content_type=f"text/xml;charset={encoding.name}")
+    reply.content_length = length
+    return reply
+
+
+def read_options(headers: Headers) -> Options:
+    """What the headers commit-level and object-validation say (PROTOCOL.md 1.2)."""
+    is_single = headers.get("commit-level") == CommitLevel.TRANSACTION.value
+    validation = headers.get("object-validation", "true")
+    return Options(
+        CommitLevel.TRANSACTION if is_single else CommitLevel.PACKET,
+        validation.lower() in SWITCHED_ON,
+    )
+
+
+def host_name(host: str) -> str:
+    """The name in a header Host, without port and without the brackets of IPv6."""
+    if host.startswith("["):
+        return host[1:].partition("]")[0]
+    return host.partition(":")[0]

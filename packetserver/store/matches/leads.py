@@ -1,0 +1,76 @@
+"""Matches of leads: contacts that somebody is still to read, to assign or to work on."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sqlalchemy import ColumnElement, and_, false, not_, or_, select
+
+from packetserver.catalogue.model import Filter, Named
+from packetserver.store.filters import match
+from packetserver.store.matches.comparing import equal
+from packetserver.store.scope import Scope, Selection
+
+Condition = ColumnElement[bool] | None
+
+UNREAD, UNPROCESSED, ASSIGNED, TRASHED = range(4)
+LISTED = (UNPROCESSED, ASSIGNED, TRASHED)
+"""The states in which a lead is still one."""
+
+READ_BY, SKIPPED_BY = "contact_lead_read_map", "contact_lead_skipped_map"
+
+
+@match("lead_status")
+def _lead_status(selection: Selection, named: Named, one: Filter | None, value: Any) -> Condition:
+    """Leads in a state; `leads` and `reader` name the filters that the unread ones depend on."""
+    scope = selection.scope
+    status = scope.column("lead_status")
+    if value in LISTED:
+        return and_(_is_lead(scope), status == value)
+    if value == UNREAD and selection.values.get(named.text("leads")) == 1:
+        reader = selection.values.get(named.text("reader"))
+        return and_(_is_lead(scope), status == UNPROCESSED, _unread(scope, reader))
+    return equal(status, value)
+
+
+def _unread(scope: Scope, reader: int | None) -> ColumnElement[bool]:
+    """Nobody has read the lead but perhaps the reader, who has not skipped it."""
+    reads = scope.other(READ_BY)
+    readers = select(reads.c.contact_id)
+    if reader is None:
+        return scope.key.not_in(readers)
+    others = readers.where(reads.c.user_id != reader)
+    return and_(scope.key.not_in(others), not_(_noted(scope, SKIPPED_BY, reader)))
+
+
+@match("lead_read_by")
+def _lead_read_by(selection: Selection, named: Named, one: Filter | None, value: Any) -> Condition:
+    """Leads that a user has read and not skipped; only while one of the filters `with` is 1."""
+    if not any(selection.values.get(name) for name in named.texts("with")):
+        return None
+    scope = selection.scope
+    read, skipped = _noted(scope, READ_BY, value), _noted(scope, SKIPPED_BY, value)
+    return and_(_is_lead(scope), read, not_(skipped))
+
+
+@match("lead_owner_or_reader")
+def _lead_owner_or_reader(
+    selection: Selection, named: Named, one: Filter | None, value: Any
+) -> Condition:
+    """Leads that the user in the filter `user` owns or has read, and has not skipped."""
+    scope = selection.scope
+    user = selection.values.get(named.text("user"))
+    if user is None:
+        return false()
+    own = or_(scope.column("owner") == user, _noted(scope, READ_BY, user))
+    return and_(_is_lead(scope), own, not_(_noted(scope, SKIPPED_BY, user)))
+
+
+def _is_lead(scope: Scope) -> ColumnElement[bool]:
+    return scope.column("lead").is_(True)
+
+
+def _noted(scope: Scope, table: str, user: int) -> ColumnElement[bool]:
+    """Whether one of the two maps has a row of the user for the contact."""
+    noted = scope.other(table)
+    return scope.key.in_(select(noted.c.contact_id).where(noted.c.user_id == user))

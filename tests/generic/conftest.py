@@ -1,0 +1,32 @@
+"""An engine on a prepared database of each kind, shared by the generic tests of one worker."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator
+
+import pytest
+from driving import Driver
+from making import Maker
+
+from databases import KINDS, Databases
+from packetserver.engine.assembly import build_engine
+from packetserver.settings import Settings
+
+
+@pytest.fixture(scope="session")
+def makers(databases: Databases) -> Iterator[dict[str, Maker]]:
+    with contextlib.ExitStack() as stack:
+        made = {}
+        for kind in KINDS:
+            url = stack.enter_context(databases.prepared(kind))
+            engine = build_engine(Settings(database_url=url))
+            stack.callback(engine.database.close)
+            made[kind] = Maker(Driver(engine))
+        yield made
+
+
+@pytest.fixture(params=KINDS)
+def maker(request: pytest.FixtureRequest, makers: dict[str, Maker]) -> Maker:
+    """Makes records of every object, on the database of the parameter."""
+    return makers[request.param]

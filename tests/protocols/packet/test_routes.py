@@ -1,0 +1,118 @@
+"""Which requests are packets, and what their headers say."""
+
+from __future__ import annotations
+
+import pytest
+from flask.testing import FlaskClient
+from protocols.packet.exchanges import (
+    PATH,
+    UTF_8_PACKET,
+    EchoEngine,
+    answer,
+    name_in,
+    post,
+)
+
+from packetserver.engine.packet import CommitLevel
+from packetserver.errors import StoreUnavailable
+from packetserver.protocols.packet.routes import host_name
+
+
+@pytest.mark.parametrize(
+    "path",
+    ["/ProcessPacket.do", "/x/ProcessPacket.do", "/a/b/c/ProcessPacket.do", "/x//ProcessPacket.do", "/ProcessClientSyncPackage.do/ProcessPacket.do", "/%C3%A4/ProcessPacket.do",
+     "/ProcessPacket.do?x=1", "/ProcessPacket.do?command=Other"],
+)  # fmt: skip
+def test_the_last_path_segment_decides(client: FlaskClient, path: str) -> None:
+    assert name_in(client.post(path, data=UTF_8_PACKET)) == "Zoë & Łódź"
+
+
+@pytest.mark.parametrize("path", ["//ProcessPacket.do", "http://crm.example/ProcessPacket.do"])
+def test_an_unusual_target_is_served(client: FlaskClient, path: str) -> None:
+    response = client.post("/", data=UTF_8_PACKET, environ_overrides={"PATH_INFO": path})
+    assert name_in(response) == "Zoë & Łódź"
+
+
+@pytest.mark.parametrize("method", ["POST", "PUT", "DELETE", "OPTIONS", "PATCH", "TRACE", "BREW"])
+def test_any_method_with_a_body_is_served(client: FlaskClient, method: str) -> None:
+    assert name_in(client.open(PATH, method=method, data=UTF_8_PACKET)) == "Zoë & Łódź"
+
+
+@pytest.mark.parametrize(
+    "path",
+    ["/processpacket.do", "/ProcessPacket.doc.do", "/ProcessPacket.do/Other.do", "/x.do", "/.do"],
+)
+def test_another_action_is_not_found(client: FlaskClient, engine: EchoEngine, path: str) -> None:
+    response = client.post(path, data=UTF_8_PACKET)
+    assert (response.status_code, response.mimetype) == (404, "text/plain")
+    assert not engine.calls
+
+
+@pytest.mark.parametrize("path", ["/other", "/ProcessPacket.do/", "/ProcessPacket", "/x/healthz"])
+def test_another_path_is_not_found(client: FlaskClient, engine: EchoEngine, path: str) -> None:
+    assert client.post(path, data=UTF_8_PACKET).status_code == 404
+    assert not engine.calls
+
+
+@pytest.mark.parametrize("path", [PATH, "/x/ProcessPacket.do", "/"])
+def test_a_person_is_told_what_the_address_is_for(client: FlaskClient, path: str) -> None:
+    page = client.get(path)
+    assert (page.status_code, page.mimetype) == (200, "text/html")
+    assert b"/ProcessPacket.do" in page.data
+    head = client.head(path)
+    assert (head.status_code, head.data) == (200, b"")
+    assert head.content_length == len(page.data)
+
+
+@pytest.mark.parametrize("method", ["GET", "POST"])
+def test_reload_sync_map_is_answered_with_an_empty_document(client, engine, method: str) -> None:
+    response = client.open(PATH + "?command=ReloadSyncMap", method=method, data=b"not XML")
+    assert response.status_code == 200
+    assert len(answer(response)) == 0
+    assert not engine.calls
+
+
+def test_health_is_that_of_the_database(client: FlaskClient, engine: EchoEngine) -> None:
+    response = client.get("/healthz")
+    assert (response.status_code, response.text.strip()) == (200, "ok")
+    engine.failure = StoreUnavailable("away")
+    assert client.get("/healthz").status_code == 503
+
+
+@pytest.mark.parametrize(
+    ("header", "level"),
+    [
+        (None, CommitLevel.PACKET),
+        ("transaction", CommitLevel.TRANSACTION),
+        *((text, CommitLevel.PACKET) for text in ("packet", "Transaction", "", "transactions")),
+    ],
+)
+def test_the_commit_level_is_compared_exactly(client, engine, header, level) -> None:
+    post(client, UTF_8_PACKET, headers={} if header is None else {"commit-level": header})
+    assert engine.calls[0][1].commit_level is level
+
+
+@pytest.mark.parametrize(
+    ("header", "validate"),
+    [
+        (None, True),
+        *((text, True) for text in ("on", "ON", "true", "True", "y", "yes", "YES", "1")),
+        *((text, False) for text in ("", "false", "off", "no", "0", "2", "t")),
+    ],
+)
+def test_validation_is_on_unless_switched_off(client, engine, header, validate) -> None:
+    post(client, UTF_8_PACKET, headers={} if header is None else {"object-validation": header})
+    assert engine.calls[0][1].validate is validate
+
+
+@pytest.mark.parametrize(
+    ("header", "host"),
+    [
+        *(("crm.example", "crm.example"), ("crm.example:8080", "crm.example"), ("", "")),
+        *(("[::1]", "::1"), ("[2001:db8::2]:8080", "2001:db8::2"), ("[::1", "::1")),
+    ],
+)
+def test_the_host_is_the_name_without_the_port(client, engine, header: str, host: str) -> None:
+    assert host_name(header) == host
+    post(client, UTF_8_PACKET, headers={"Host": header})
+    assert engine.calls[0][2:] == (host, "127.0.0.1")
