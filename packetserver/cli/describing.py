@@ -13,7 +13,7 @@ from packetserver.catalogue.model import (
     Named,
     ObjectType,
 )
-from packetserver.cli.examples import example_packets
+from packetserver.cli.examples import STAMPED, example_packets
 from packetserver.cli.program import aligned
 
 STANDARD_ACTIONS = ("insert", "update", "delete", "select")
@@ -109,7 +109,9 @@ def _field_notes(catalogue: Catalogue, described: ObjectType, each: Field) -> It
     if each.key:
         yield "key" if described.key_may_be_sent else "key, given by the server"
         return
-    if each.required:
+    if each.name in STAMPED:
+        yield "the user when not sent"
+    elif each.required:
         yield "required"
     yield from _reference_notes(catalogue, each)
     yield from _default_notes(each)

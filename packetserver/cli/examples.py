@@ -31,6 +31,10 @@ SAMPLES = {
 STAMPED = frozenset({"enteredBy", "modifiedBy"})
 """What becomes the user when it is not sent."""
 
+DEMANDING = frozenset({"required", "one_of_required"})
+CONDITIONS = frozenset({"when", "when_set"})
+"""Arguments of a rule that holds for some records only."""
+
 SHOWN_FIELDS = 4
 """How many fields an example asks for."""
 
@@ -77,14 +81,16 @@ def _sent(described: ObjectType) -> list[Field]:
         for each in described.stored_fields
         if each.insert and not each.key and each.name not in STAMPED
     ]
-    ruled = {name for each in described.rules for name in _looked_at(each)}
+    ruled = {_demanded(each) for each in described.rules}
     return [each for each in usable if each.required or each.name in ruled] or usable[:1]
 
 
-def _looked_at(rule: Rule) -> list[str]:
-    """The fields that a rule of validation looks at."""
+def _demanded(rule: Rule) -> str:
+    """The field that a rule of validation always demands; empty when it does not."""
+    if rule.rule.name not in DEMANDING or CONDITIONS & set(rule.rule.arguments):
+        return ""
     names = rule.rule.arguments.get("of", rule.field)
-    return names if isinstance(names, list) else [str(names)]
+    return str(names[0] if isinstance(names, list) else names)
 
 
 def _sample(each: Field) -> str:

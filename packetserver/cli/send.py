@@ -80,7 +80,8 @@ def _shown(answer: Answer) -> Iterator[str]:
     if answer.name is None:
         return
     of_all = "" if answer.total is None else f" of {answer.total}"
-    yield f"{_printable(answer.name)}: {len(answer.records)}{of_all} records"
+    records = "record" if len(answer.records) == 1 else "records"
+    yield f"{_printable(answer.name)}: {len(answer.records)}{of_all} {records}"
     yield from (f"  {line}" for line in aligned(list(_cells(answer))))
 
 
@@ -89,13 +90,17 @@ def _cells(answer: Answer) -> Iterator[list[str]]:
     if not answer.records:
         return
     names = list(dict.fromkeys(name for each in answer.records for name, _ in each.fields))
-    yield ["action", *map(_printable, names)]
+    yield ["action", *map(_cell, names)]
     for each in answer.records:
         texts = dict(each.fields)
-        yield [_printable(each.action), *(_printable(texts.get(name, "")) for name in names)]
+        yield [_cell(each.action), *(_cell(texts.get(name, "")) for name in names)]
 
 
 def _printable(text: str) -> str:
     """A text on one line that cannot steer the terminal."""
-    shown = "".join(one if one.isprintable() else repr(one)[1:-1] for one in text)
+    return "".join(one if one.isprintable() else repr(one)[1:-1] for one in text)
+
+
+def _cell(text: str) -> str:
+    shown = _printable(text)
     return shown if len(shown) <= WIDEST else shown[: WIDEST - 1] + "…"

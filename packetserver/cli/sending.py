@@ -68,7 +68,8 @@ def post(url: str, packet: bytes, headers: Mapping[str, str], seconds: float) ->
         finally:
             connection.close()
     except (OSError, http.client.HTTPException) as error:
-        raise SendError(f"{url} does not answer: {error}") from error
+        reason = getattr(error, "strerror", None) or error
+        raise SendError(f"{url} does not answer: {reason}") from error
     except ValueError as error:
         raise SendError(f"{url} is no address: {error}") from error
 

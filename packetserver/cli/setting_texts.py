@@ -8,6 +8,9 @@ from sqlalchemy.exc import ArgumentError
 from packetserver.settings import SettingLine, Settings
 
 MASK = "***"
+HIDDEN = "hidden"
+"""Stands for a parameter of the URL, in which stars would be escaped."""
+
 SECRET_PARAMETERS = frozenset({"password", "sslpassword"})
 
 
@@ -18,7 +21,7 @@ def shown_url(url: str) -> str:
     except (ArgumentError, ValueError):
         # What cannot be taken apart may have a password anywhere.
         return MASK
-    hidden = {name: MASK for name in parsed.query if name in SECRET_PARAMETERS}
+    hidden = {name: HIDDEN for name in parsed.query if name in SECRET_PARAMETERS}
     return parsed.update_query_dict(hidden).render_as_string(hide_password=True)
 
 

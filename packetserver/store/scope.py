@@ -71,7 +71,9 @@ class Scope:
                 raise KeyError(f"{name}.{before} points to no table")
             other = self.other(target)
             found = other.c[self.key_of(target)] == value
-            name, value = target, select(other.c[column]).where(found).scalar_subquery()
+            name, value = target, (
+                select(other.c[column]).where(found).correlate_except(other).scalar_subquery()
+            )
         return value
 
     def referenced(self, name: str, column: str) -> ColumnElement[Any]:
@@ -81,6 +83,7 @@ class Scope:
         return (
             select(other.c[column])
             .where(other.c[self.key_of(table)] == self.field_column(name))
+            .correlate_except(other)
             .scalar_subquery()
         )
 

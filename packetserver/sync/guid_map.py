@@ -2,15 +2,127 @@
 
 from __future__ import annotations
 
-import weakref
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
-from itertools import batched
-from typing import Any
 
-from sqlalchemy import Connection, Engine, MetaData, and_, delete, insert, select, tuple_, update
+from sqlalchemy import ColumnElement, Table, and_, delete, insert, select, tuple_, update
 
-from packetserver.errors import TransactionFailure
-from packetserver.store.guid_columns import NO_CLIENT, SYSTEM
 from packetserver.store.records import Records
+from packetserver.sync.element_ids import element_id
+from packetserver.sync.unconfirmed import INSERT, Sent
+
+AT_A_TIME = 500
+"""How many guids one query asks for: databases limit the parameters of a statement."""
+
+Guid = tuple[str, int]
+"""The element whose map is meant (PROTOCOL.md 3.1), and what the client calls the record."""
+
+
+@dataclass(frozen=True, slots=True)
+class Mapped:
+    """A record that a client has named.
+
+    ``seen`` is the change of the record that the client is known to have, None when that is not
+    known. ``sent`` is what a sync has sent of it since, if the client has not confirmed it.
+    """
+
+    record_id: int
+    seen: datetime | None
+    sent: Sent | None
+
+    @property
+    def is_free(self) -> bool:
+        """Whether the client never had the record, if it now calls another one by its guid."""
+        return self.sent is not None and self.sent.kind == INSERT
+
+
+class GuidMap:
+    """The map of the client that a packet comes from; without a client nothing is mapped."""
+
+    def __init__(self, records: Records, client_id: int | None) -> None:
+        self.client_id = client_id
+        self._records = records
+        self._connection = records.connection
+        self._map = records.table("sync_map")
+        self._unconfirmed = records.table("sync_unconfirmed")
+
+    def element_id(self, element: str) -> int:
+        """The number of an element in sync_table."""
+        return element_id(self._connection, self._records.schema.metadata, element)
+
+    def record_ids(self, wanted: Iterable[Guid]) -> dict[Guid, int]:
+        """The keys of the records that the client calls so, in one query; unmapped ones are not in it."""
+        if self.client_id is None:
+            return {}
+        guids = {(self.element_id(element), guid): (element, guid) for element, guid in wanted}
+        columns = tuple_(self._map.c.table_id, self._map.c.cuid)
+        found: dict[Guid, int] = {}
+        for part in _parts(list(guids)):
+            statement = select(self._map.c.table_id, self._map.c.cuid, self._map.c.record_id)
+            statement = statement.where(self._map.c.client_id == self.client_id, columns.in_(part))
+            rows = self._connection.execute(statement)
+            found.update({guids[row.table_id, row.cuid]: row.record_id for row in rows})
+        return found
+
+    def find(self, element: str, guid: int) -> Mapped | None:
+        """The record that the client calls so, with what it knows of it."""
+        ids, sent = self._map, self._unconfirmed
+        same = and_(*(ids.c[name] == sent.c[name] for name in ("client_id", "table_id", "record_id")))
+        statement = (
+            select(ids.c.record_id, ids.c.status_date, sent.c.kind, sent.c.seen)
+            .select_from(ids.outerjoin(sent, same))
+            .where(*self._of(ids, element), ids.c.cuid == guid)
+        )
+        row = self._connection.execute(statement).first()
+        if row is None:
+            return None
+        return Mapped(row[0], row[1], None if row[2] is None else Sent(row[2], row[3]))
+
+    def add(self, element: str, record_id: int, guid: int, seen: datetime | None) -> None:
+        """The client calls a record so from now on."""
+        values = {"record_id": record_id, "cuid": guid, "status_date": seen, "complete": False}
+        place = {"client_id": self.client_id, "table_id": self.element_id(element)}
+        self._connection.execute(insert(self._map).values(**place, **values))
+
+    def see(self, element: str, record_id: int, seen: datetime | None) -> None:
+        """The client has this change of a record: it made it itself."""
+        self._connection.execute(
+            update(self._map).where(*self._record(self._map, element, record_id)).values(status_date=seen)
+        )
+        self._connection.execute(
+            delete(self._unconfirmed).where(*self._record(self._unconfirmed, element, record_id))
+        )
+
+    def follow(
+        self, element: str, record_id: int, before: datetime | None, after: datetime | None
+    ) -> None:
+        """The client has changed a record by its key: it has the change, if it had the one before."""
+        place = self._record(self._map, element, record_id)
+        statement = update(self._map).where(*place, self._map.c.status_date == before)
+        self._connection.execute(statement.values(status_date=after))
+
+    def remove(self, element: str, record_id: int) -> None:
+        """The client has a record no longer."""
+        for table in (self._map, self._unconfirmed):
+            self._connection.execute(
+                delete(table).where(*self._record(table, element, record_id))
+            )
+
+    def release(self, element: str, record_id: int) -> None:
+        """Take back the number of a record that never came; the next sync sends it under another."""
+        place = self._record(self._map, element, record_id)
+        self._connection.execute(delete(self._map).where(*place))
+        waiting = self._record(self._unconfirmed, element, record_id)
+        self._connection.execute(update(self._unconfirmed).where(*waiting).values(resend=True))
+
+    def _of(self, table: Table, element: str) -> list[ColumnElement[bool]]:
+        return [table.c.client_id == self.client_id, table.c.table_id == self.element_id(element)]
+
+    def _record(self, table: Table, element: str, record_id: int) -> list[ColumnElement[bool]]:
+        return [*self._of(table, element), table.c.record_id == record_id]
+
+
+def _parts(guids: list[tuple[int, int]]) -> Iterator[list[tuple[int, int]]]:
+    for start in range(0, len(guids), AT_A_TIME):
+        yield guids[start : start + AT_A_TIME]

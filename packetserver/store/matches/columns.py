@@ -34,7 +34,7 @@ def _compares(comparison: Comparison) -> Match:
         column = compared_column(selection, named, one)
         if named.arguments.get("zero_is_empty") and value == 0:
             return column.is_(None)
-        found = comparison(column, database_value(one, value))
+        found = comparison(column, database_value(column, one, value))
         return or_(found, *_alternatives(selection, named))
 
     return compare
@@ -128,8 +128,8 @@ def _like_any(selection: Selection, named: Named, one: Filter | None, value: Any
 
 def _all_or_any(join: Callable[..., ColumnElement[bool]]) -> Match:
     def compare(selection: Selection, named: Named, one: Filter | None, value: Any) -> Condition:
-        wanted = database_value(one, value)
-        return join(*(column == wanted for column in compared_columns(selection, named)))
+        columns = compared_columns(selection, named)
+        return join(*(equal(column, database_value(column, one, value)) for column in columns))
 
     return compare
 

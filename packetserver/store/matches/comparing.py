@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from sqlalchemy import ColumnElement, func, not_, or_
+from sqlalchemy import Boolean, ColumnElement, func, not_, or_
 
 from packetserver.catalogue.model import Filter, Named
 from packetserver.store.scope import Selection, reference_path
@@ -116,8 +116,8 @@ def yes_or_no(condition: ColumnElement[bool], value: Any) -> ColumnElement[bool]
     return condition if value is None or value else not_(condition)
 
 
-def database_value(one: Filter | None, value: Any) -> Any:
-    """The value as a column has it: a tristate is a flag there."""
-    if one is not None and one.type.name == "tristate":
+def database_value(column: ColumnElement[Any], one: Filter | None, value: Any) -> Any:
+    """The value as a column has it: a tristate is a flag there, unless the column counts."""
+    if one is not None and one.type.name == "tristate" and isinstance(column.type, Boolean):
         return bool(value)
     return value

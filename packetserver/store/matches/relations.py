@@ -41,7 +41,7 @@ def _first_of(selection: Selection, named: Named, one: Filter | None, value: Any
 def _compared(
     column: ColumnElement[Any], named: Named, one: Filter | None, value: Any
 ) -> ColumnElement[bool]:
-    return COMPARISONS[named.text("how", "equals")](column, database_value(one, value))
+    return COMPARISONS[named.text("how", "equals")](column, database_value(column, one, value))
 
 
 @match("has_rows")

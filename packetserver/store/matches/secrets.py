@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
@@ -12,15 +12,12 @@ from packetserver.catalogue.model import Filter, Named
 from packetserver.errors import RecordRefused
 from packetserver.store.filters import conditions, match
 from packetserver.store.matches.comparing import compared_column
-from packetserver.store.scope import Selection
+from packetserver.store.scope import Selection, VerifiedKeys
 
 Condition = ColumnElement[bool] | None
 
 MOST_VERIFIED = 32
 """Each verification takes the time that makes guessing slow: more of them need other filters."""
-
-VerifiedKeys = Callable[[Select[Any], str], Sequence[Any]]
-"""Runs a query for keys and stored secrets; gives the keys of those that the text verifies."""
 
 TOO_MANY = f"A secret can be compared with those of {MOST_VERIFIED} records at most: filter by more"
 NAME = "secret"

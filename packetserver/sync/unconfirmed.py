@@ -1,0 +1,111 @@
+"""What was sent to a client that has not confirmed it: the table sync_unconfirmed.
+
+An answer can be lost after the server has committed it. So what a sync sends counts as received
+only once the client ends its session; when it begins anew instead, it is sent again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import (
+    ColumnElement,
+    FromClause,
+    Select,
+    and_,
+    delete,
+    func,
+    literal,
+    select,
+    tuple_,
+    update,
+)
+from sqlalchemy.dialects import postgresql, sqlite
+
+from packetserver.store.records import Records
+
+TABLE = "sync_unconfirmed"
+INSERT, UPDATE, DELETE = "insert", "update", "delete"
+IDENTITY = ("client_id", "table_id", "record_id")
+COLUMNS = (*IDENTITY, "kind", "seen", "resend", "batch")
+
+
+@dataclass(frozen=True, slots=True)
+class Sent:
+    """What was sent of a record, and the change of it that was sent."""
+
+    kind: str
+    seen: datetime | None
+
+
+def begin_again(records: Records, client_id: int) -> None:
+    """Whatever was sent and not confirmed may have been lost (PROTOCOL.md 6.2, syncStart).
+
+    New records and gone ones are sent again by the next sync of their list. Changes are just
+    forgotten: the client asks for their window once more.
+    """
+    table = records.table(TABLE)
+    mine = table.c.client_id == client_id
+    records.connection.execute(delete(table).where(mine, table.c.kind == UPDATE))
+    records.connection.execute(update(table).where(mine).values(resend=True))
+
+
+def confirm(records: Records, client_id: int) -> None:
+    """The client has all that was sent since its session began (PROTOCOL.md 6.2, syncEnd)."""
+    ids, table = records.table("sync_map"), records.table(TABLE)
+    came = and_(table.c.client_id == client_id, table.c.resend.is_(False))
+    same = and_(*(ids.c[name] == table.c[name] for name in IDENTITY))
+    seen = update(ids).where(same, came, table.c.kind != DELETE).values(status_date=table.c.seen)
+    records.connection.execute(seen)
+    gone = select(table.c.table_id, table.c.record_id).where(came, table.c.kind == DELETE)
+    named = tuple_(ids.c.table_id, ids.c.record_id).in_(gone)
+    records.connection.execute(delete(ids).where(ids.c.client_id == client_id, named))
+    records.connection.execute(delete(table).where(came))
+
+
+class Batch:
+    """What one sync sends of one list, noted so that exactly that can be read and confirmed."""
+
+    def __init__(self, records: Records, client_id: int, table_id: int) -> None:
+        self._records = records
+        self._table = records.table(TABLE)
+        self._place: Mapping[str, int] = {"client_id": client_id, "table_id": table_id}
+        last = select(func.max(self._table.c.batch)).where(*self._mine(self._table))
+        self._number = (records.connection.execute(last).scalar() or 0) + 1
+
+    def add(
+        self,
+        rows: Select[Any],
+        record: ColumnElement[Any],
+        seen: ColumnElement[Any],
+        kind: str,
+    ) -> int:
+        """Note the records of a select, with the change that is sent; returns how many they are.
+
+        A record that is new to the client remains new until the client has confirmed it, even
+        when a change of it is sent.
+        """
+        place = [literal(each) for each in self._place.values()]
+        columns = [*place, record, literal(kind), seen, literal(False), literal(self._number)]
+        source = rows.with_only_columns(*columns, maintain_column_froms=True)
+        source = source.params(self._records.parameters)
+        return self._upsert(source, ("seen", "resend", "batch", *(["kind"] if kind != UPDATE else [])))
+
+    def _upsert(self, source: Select[Any], changed: Sequence[str]) -> int:
+        connection = self._records.connection
+        dialect = postgresql if connection.dialect.name == "postgresql" else sqlite
+        statement = dialect.insert(self._table).from_select(COLUMNS, source)
+        statement = statement.on_conflict_do_update(
+            index_elements=IDENTITY, set_={name: statement.excluded[name] for name in changed}
+        )
+        return connection.execute(statement).rowcount
+
+    def holds(self, sent: FromClause, record: ColumnElement[Any]) -> ColumnElement[bool]:
+        """Whether a row of the table, or of an alias of it, notes a record in this batch."""
+        return and_(*self._mine(sent), sent.c.record_id == record, sent.c.batch == self._number)
+
+    def _mine(self, table: FromClause) -> list[ColumnElement[bool]]:
+        return [table.c[name] == value for name, value in self._place.items()]
