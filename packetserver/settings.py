@@ -91,6 +91,17 @@ class Settings:
     remember_credentials_seconds: int = _setting(
         kinds.count(0), 300, "How long a verified credential is remembered; 0 means not at all."
     )
+    sync_overlap_seconds: int = _setting(
+        kinds.count(0),
+        86_400,
+        "How far before its last anchor a sync looks for records that were committed late: more than"
+        " the longest transaction, and than a clock can be set back.",
+    )
+    allow_client_registration: bool = _setting(
+        kinds.BOOLEAN,
+        default=True,
+        description="Whether a user may register a sync client by inserting a syncClient.",
+    )
     bind: str = _setting(kinds.ADDRESS, "127.0.0.1:8080", "The address that the server listens on.")
     workers: int = _setting(
         kinds.count(1, 256), 1, "Processes that serve; with PostgreSQL, one for each core is good."

@@ -6,7 +6,7 @@ import itertools
 
 from driving import Driver
 
-from packetserver.catalogue.model import Catalogue, Field, ObjectType
+from packetserver.catalogue.model import Catalogue, Column, Field, ObjectType
 from packetserver.catalogue.types import TYPES
 from packetserver.store.records import Records
 
@@ -37,6 +37,11 @@ def creatable(catalogue: Catalogue) -> list[str]:
     return [each.element for each in catalogue.objects.values() if each.table is not None]
 
 
+def is_odd(field: Field) -> bool:
+    """Whether the field is a boolean that knows a few true texts and takes all else for false."""
+    return field.type is not TYPES[field.type.name]
+
+
 class Maker:
     """Inserts records with what they need, and remembers one of each for others to refer to."""
 
@@ -61,6 +66,8 @@ class Maker:
         """A text that the field takes, and that it reads back as; two different ones if it can."""
         if field.references is not None or field.references_table is not None:
             return self.reference(field)
+        if is_odd(field):
+            return "false"
         values = SECOND if second else FIRST
         if field.type.name == "text":
             letter = values["text"]
@@ -86,7 +93,7 @@ class Maker:
         with engine.database.connect(writes=True) as connection:
             records = Records(engine.schema, connection)
             values = {
-                name: self._plain(column.type)
+                name: self._plain(column)
                 for name, column in described.columns.items()
                 if not column.nullable and column.default is None and name != described.key
             }
@@ -94,9 +101,12 @@ class Maker:
             connection.commit()
         return key
 
-    def _plain(self, type_name: str) -> object:
+    def _plain(self, column: Column) -> object:
+        if column.references is not None:
+            # Users and accounts have a record 0, and nothing else is needed here.
+            return 0
         engine = self.driver.engine
-        return TYPES[type_name].read(FIRST[type_name], engine.preferences.zone)
+        return TYPES[column.type].read(FIRST[column.type], engine.preferences.zone)
 
     def known(self, element: str) -> str:
         """The key of some record of an object; users and accounts exist already."""
@@ -112,7 +122,14 @@ class Maker:
             each.name: self.value(each)
             for each in self.settable(element)
             if each.required or each.name in self.object(element).identified_by
-        }
+        } | self._chosen_key(element)
+
+    def _chosen_key(self, element: str) -> dict[str, str]:
+        """A key that is no number is the client's to choose."""
+        key = self.object(element).key
+        if key is None or key.type.name == "integer":
+            return {}
+        return {key.name: self.value(key)}
 
     def insert(self, element: str, values: dict[str, str] | None = None) -> str:
         """Insert a record without validation; returns its key ("" for a keyless object)."""

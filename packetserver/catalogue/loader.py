@@ -27,7 +27,7 @@ from packetserver.errors import CatalogueError
 Definition = Mapping[str, Any]
 DEFINITION_KEYS = frozenset(
     {
-        *("kind", "like", "without", "list", "table", "sequence", "identified_by"),
+        *("kind", "like", "without", "list", "table", "sequence", "first_key", "identified_by"),
         *("key_may_be_sent", "permission", "permission_rule", "forced_to_user", "own_records"),
         *("order", "order_paged", "always", "sync", "delete", "removes", "ignored_filters"),
         *("on_insert", "on_update", "on_delete", "actions", "unset", "fields", "columns"),

@@ -70,6 +70,7 @@ class Table:
     key: str | None
     sequence: str | None
     columns: Mapping[str, Column]
+    first_key: int = 1
     unique: tuple[tuple[str, ...], ...] = ()
     indexes: tuple[tuple[str, ...], ...] = ()
 

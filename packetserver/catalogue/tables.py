@@ -22,6 +22,7 @@ class TableBuilder:
         self._sequences: dict[str, str | None] = {}
         self._unique: dict[str, tuple[tuple[str, ...], ...]] = {}
         self._indexes: dict[str, tuple[tuple[str, ...], ...]] = {}
+        self._first_keys: dict[str, int] = {}
 
     def declare(self, file: str, name: str, definition: Definition) -> None:
         """Add a table that a file of `schemas/tables` describes."""
@@ -42,6 +43,7 @@ class TableBuilder:
         self._keys.setdefault(name, None)
         if "sequence" in definition:
             self._sequences[name] = definition["sequence"]
+        self._first_keys.setdefault(name, definition.get("first_key", 1))
         for field in described.stored_fields:
             self._add(described.file, name, self._field_column(field))
         for column, line in definition.get("columns", {}).items():
@@ -77,6 +79,7 @@ class TableBuilder:
                 key=self._keys.get(name),
                 sequence=self._sequence(name),
                 columns=MappingProxyType(columns),
+                first_key=self._first_keys.get(name, 1),
                 unique=self._unique.get(name, ()),
                 indexes=self._indexes.get(name, ()),
             )

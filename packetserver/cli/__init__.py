@@ -5,14 +5,14 @@ from __future__ import annotations
 import click
 
 import packetserver
-from packetserver.cli.catalogue import catalogue
-from packetserver.cli.databases import init_db, provision
+from packetserver.cli.catalogue_commands import catalogue
+from packetserver.cli.client_commands import client
+from packetserver.cli.database_commands import init_db, provision
 from packetserver.cli.program import Program, examples
-from packetserver.cli.send import send
-from packetserver.cli.serve import serve
+from packetserver.cli.send_command import send
+from packetserver.cli.serve_command import serve
 from packetserver.cli.setting_commands import show_settings
-from packetserver.cli.sync_clients import client
-from packetserver.cli.users import user
+from packetserver.cli.user_commands import user
 
 COMMANDS = (init_db, serve, send, provision, user, client, catalogue, show_settings)
 """In the order in which one meets them."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
+from datetime import timedelta
 from zoneinfo import ZoneInfo
 
 import tzlocal
@@ -68,6 +69,8 @@ def preferences_of(settings: Settings) -> Preferences:
         currency=settings.currency,
         system_xml=None if settings.system_xml is None else str(settings.system_xml),
         contacts_only=settings.permissions == "contacts",
+        sync_overlap=timedelta(seconds=settings.sync_overlap_seconds),
+        allow_client_registration=settings.allow_client_registration,
     )
 
 

@@ -4,15 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
 from packetserver.catalogue.model import ObjectType, Target
 from packetserver.engine.answers import RecordSink
 from packetserver.engine.packet import Item, Packet
 from packetserver.security.principal import Principal
+from packetserver.store.plans import output_elements
 from packetserver.store.records import Records
 from packetserver.store.schema import Schema
+from packetserver.sync.guid_map import GuidMap
+from packetserver.sync.packet_log import PacketLog
+from packetserver.sync.windows import read_anchor
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +29,8 @@ class Preferences:
     currency: str
     system_xml: str | None = None
     contacts_only: bool = False
+    sync_overlap: timedelta = timedelta(days=1)
+    allow_client_registration: bool = True
     clock: Callable[[], datetime] = lambda: datetime.now().astimezone()
 
     def now(self) -> datetime:
@@ -43,6 +49,16 @@ class PacketContext:
     schema: Schema
     preferences: Preferences
     sink: RecordSink
+    log: PacketLog
+
+    @property
+    def anchors(self) -> tuple[datetime | None, datetime | None]:
+        """The last and the next anchor, None where one is missing or is no time."""
+        credentials, zone = self.packet.credentials, self.preferences.zone
+        if credentials is None:
+            return None, None
+        last, following = credentials.last_anchor, credentials.next_anchor
+        return read_anchor(last, zone), read_anchor(following, zone)
 
 
 @dataclass(slots=True)
@@ -54,6 +70,11 @@ class TransactionContext:
     meta: tuple[str, ...]
     shared_keys: dict[str, str] = field(default_factory=dict)
     permitted: dict[str, frozenset[str]] = field(default_factory=dict)
+
+    @property
+    def elements(self) -> dict[str, str]:
+        """The elements of a record in their order, each with the meta property that it answers."""
+        return output_elements(self.meta)
 
     def now(self) -> datetime:
         """The present, see Preferences.now."""
@@ -99,6 +120,11 @@ class Call:
     def principal(self) -> Principal:
         """Who asks."""
         return self.transaction.packet.principal
+
+    @property
+    def guids(self) -> GuidMap:
+        """What the client that asks calls its records."""
+        return GuidMap(self.records, self.principal.client_id)
 
     @property
     def preferences(self) -> Preferences:

@@ -8,11 +8,12 @@ from typing import Any
 
 from packetserver.catalogue.model import Control, Field, ObjectType
 from packetserver.engine.context import Call
+from packetserver.engine.guids import with_server_ids
 from packetserver.engine.packet import Property
 from packetserver.engine.shared_keys import substitute
 from packetserver.engine.triples import plain_properties
 from packetserver.errors import TransactionFailure, ValueNotOfType
-from packetserver.store.plans import GUID
+from packetserver.store.guid_columns import GUID
 
 LENGTH_EXCEEDED = "Length limit exceeded"
 OWN_TABLE_INPUTS = frozenset({"tableName", "table", "uniqueField"})
@@ -43,6 +44,14 @@ class Draft:
         """The key that was sent, None when there is none."""
         return self.values.get(self.object.key.name) if self.object.key is not None else None
 
+    def take_key(self, key: Any) -> None:
+        """The record turns out to have this key, whatever was sent."""
+        found = self.object.key
+        if found is not None:
+            self.values[found.name] = key
+            names = [name for name in self.texts if self.object.field(name) is found]
+            self.texts.update(dict.fromkeys(names, str(key)))
+
     def control(self, name: str) -> Any:
         """A control's value, or what it is when it was not sent."""
         return self.controls.get(name, self.object.controls[name].initial)
@@ -51,11 +60,12 @@ class Draft:
 def read_draft(call: Call) -> Draft:
     """Reads an item's properties into a draft (DECISIONS.md, Types and Shared keys).
 
-    Raises TransactionFailure for an unknown shared key, for a foreign table name, and, while
-    validation is off, for a text that is too long.
+    References by the client's ids are read as the server's. Raises TransactionFailure for one that
+    is not mapped, for an unknown shared key, for a foreign table name, and, while validation is
+    off, for a text that is too long.
     """
     draft = Draft(call.object)
-    for each in _properties(call):
+    for each in with_server_ids(call, _properties(call)):
         text = each.text
         if text is not None:
             text = substitute(text, call.transaction.shared_keys)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 from packetserver.engine.actions import ACTIONS, carry_out
 from packetserver.engine.answers import RecordSet, RecordSink, Response
@@ -20,9 +20,12 @@ from packetserver.security.authentication import Authenticator
 from packetserver.security.principal import PrincipalKind
 from packetserver.store.database import Database
 from packetserver.store.derived import PRESENT
+from packetserver.store.guid_columns import CLIENT, NO_CLIENT
 from packetserver.store.records import Records
 from packetserver.store.schema import Schema
 from packetserver.store.unit_of_work import UnitOfWork, unit_of_work
+from packetserver.sync.packet_log import LoggedTransaction, PacketLog
+from packetserver.sync.sessions import take_turn
 
 NOT_AUTHORIZED = "Not authorized"
 NO_TRANSACTIONS = "No transactions found"
@@ -61,10 +64,11 @@ class Engine:
         Raises StoreUnavailable when the database is away; what a client can cause is a response.
         """
         try:
-            context = self._authenticate(packet, options, host, sink)
+            context = self._authenticate(packet, options, host, address, sink)
         except NotAuthorized:
             return (Response(None, (NOT_AUTHORIZED,)),)
         if not packet.transactions:
+            self._log_alone(context, ())
             return (Response(None, (NO_TRANSACTIONS,)),)
         if options.commit_level is CommitLevel.TRANSACTION:
             groups = [(each,) for each in packet.transactions]
@@ -72,7 +76,7 @@ class Engine:
         return self._together(context, packet.transactions)
 
     def _authenticate(
-        self, packet: Packet, options: Options, host: str, sink: RecordSink
+        self, packet: Packet, options: Options, host: str, address: str, sink: RecordSink
     ) -> PacketContext:
         # A secret that is upgraded is written; otherwise the slow hash holds no lock.
         with unit_of_work(self.database, writes=self.authenticator.upgrades) as work:
@@ -80,8 +84,10 @@ class Engine:
                 work.connection, packet.credentials, host, self.preferences.now()
             )
             work.commit()
+        system = packet.credentials.system_id if packet.credentials is not None else None
+        log = PacketLog(system, principal.client_id, address)
         return PacketContext(
-            packet, options.validate, principal, self.schema, self.preferences, sink
+            packet, options.validate, principal, self.schema, self.preferences, sink, log
         )
 
     def _together(
@@ -89,14 +95,48 @@ class Engine:
     ) -> tuple[Response, ...]:
         """Transactions that are committed as a whole, or not at all."""
         writes = any(_writes(item) for each in transactions for item in each.items)
+        alone = len(transactions) == 1
         with unit_of_work(self.database, writes=writes) as work:
-            alone = len(transactions) == 1
+            if writes and context.principal.client_id is not None:
+                take_turn(work.connection, self.schema.metadata, context.principal.client_id)
             responses = tuple(_respond(context, work, each, alone=alone) for each in transactions)
-            if any(each.status for each in responses):
-                work.rollback()
-                return tuple(_undone(each) for each in responses)
+            failed = any(each.status for each in responses)
+            if writes and not failed:
+                self._log(context, work, _logged(transactions, responses))
+                work.commit()
+                return responses
+            work.rollback()
+        responses = tuple(_undone(each) for each in responses) if failed else responses
+        self._log_alone(context, _logged(transactions, responses))
+        return responses
+
+    def _log(
+        self, context: PacketContext, work: UnitOfWork, entries: Iterable[LoggedTransaction]
+    ) -> None:
+        records = Records(self.schema, work.connection)
+        context.log.write(records, self.preferences.now(), entries)
+
+    def _log_alone(self, context: PacketContext, entries: Iterable[LoggedTransaction]) -> None:
+        """What has changed nothing is logged by itself, so that reading waits for no writer."""
+        with unit_of_work(self.database, writes=True) as work:
+            self._log(context, work, entries)
             work.commit()
-            return responses
+
+
+def _logged(
+    transactions: Sequence[Transaction], responses: Sequence[Response]
+) -> Iterator[LoggedTransaction]:
+    """What the log tells of transactions and their responses."""
+    for transaction, response in zip(transactions, responses, strict=True):
+        first = transaction.items[0] if transaction.items else None
+        yield LoggedTransaction(
+            reference_id=None if transaction.id is None else str(transaction.id),
+            element_name=None if first is None else first.element,
+            action=None if first is None else first.action,
+            status_code=response.status,
+            record_count=0 if response.records is None else response.records.count,
+            message="\n".join(response.errors) or None,
+        )
 
 
 def _writes(item: Item) -> bool:
@@ -132,7 +172,11 @@ def _carry_out(
 ) -> RecordSet | None:
     """The items in their order; messages are collected, the first item's records are kept."""
     check_meta(transaction.meta)
-    parameters = {PRESENT: context.preferences.now()}
+    client_id = context.principal.client_id
+    parameters = {
+        PRESENT: context.preferences.now(),
+        CLIENT: NO_CLIENT if client_id is None else client_id,
+    }
     records = Records(context.schema, work.connection, parameters)
     shared = TransactionContext(context, records, transaction.meta)
     kept: RecordSet | None = None

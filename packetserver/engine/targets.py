@@ -19,8 +19,13 @@ SYSTEM = 4
 SYSTEM_ELEMENT = "system"
 USER_CLIENT_ELEMENTS = frozenset({"syncClient", "compileSyncData"})
 
-# What may stand in front of the first `^` of a property, and everywhere else: an XML name.
-XML_NAME = re.compile(r"[A-Za-z_\u00c0-\u02ff\u0370-\u1fff\u3001-\ud7ff][\w.\-\u00b7]*\Z")
+NAME_START = (
+    r"A-Z_a-z\u00c0-\u00d6\u00d8-\u00f6\u00f8-\u02ff"
+    r"\u0370-\u037d\u037f-\u1fff\u3001-\ud7ff"
+)
+NAME_MORE = NAME_START + r"\-.0-9\u00b7\u0300-\u036f\u203f\u2040"
+XML_NAME = re.compile(f"[{NAME_START}][{NAME_MORE}]*")
+"""The names that XML 1.0 allows, without colon and without the rarest ranges."""
 
 
 def find_target(context: PacketContext, item: Item) -> Target:
@@ -48,7 +53,7 @@ def is_allowed_for_user_client(transaction: Transaction) -> bool:
 def check_meta(names: Sequence[str]) -> None:
     """Raises TransactionFailure for a property that could be no element of a record."""
     for name in names:
-        if not XML_NAME.match(output_name(name)):
+        if not XML_NAME.fullmatch(output_name(name)):
             raise TransactionFailure.because(f"The meta property {name!r} is not an XML name")
 
 

@@ -15,10 +15,10 @@ from typing import Any
 
 from packetserver import setting_kinds as kinds
 from packetserver.errors import ProvisionError
+from packetserver.provision.rows import LARGEST_ID
 from packetserver.setting_kinds import Kind
 from packetserver.store.kept_settings import SERVER_NAMES, TIMEZONE
 
-LARGEST_ID = 2**31 - 1
 IGNORED = "identity"
 """A part of the file that is for those who play packets, not for the server."""
 

@@ -18,6 +18,9 @@ from packetserver.store.setup import insert_with_key
 SYSTEM_USER = 0
 """The owner of the shipped rows, who enters what a command enters."""
 
+LARGEST_ID = 2**31 - 1
+"""What a key column can hold."""
+
 Row = dict[str, Any]
 Values = Mapping[str, Any]
 
@@ -60,9 +63,12 @@ class Rows:
         """
         described = self._schema.catalogue.tables[table].columns
         for name, column in names.items():
+            text = str(given.get(name, ""))
             longest = described[column].max_length
-            if longest is not None and len(str(given.get(name, ""))) > longest:
+            if longest is not None and len(text) > longest:
                 raise ProvisionError(f"{name} is longer than {longest} characters")
+            if not text.isprintable():
+                raise ProvisionError(f"{name} has a character that cannot be shown")
         return {column: given[name] for name, column in names.items() if name in given}
 
     def insert(self, table: str, values: Values) -> int:

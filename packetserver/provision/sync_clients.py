@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from packetserver.errors import ProvisionError
-from packetserver.provision.rows import Row, Rows
+from packetserver.provision.rows import LARGEST_ID, Row, Rows
 from packetserver.provision.users import Users
 from packetserver.security.secrets import SecretKind, hash_secret, verify_secret
 
@@ -27,6 +27,8 @@ class SyncClients:
 
     def find(self, number: int) -> Row | None:
         """The sync client of an id, None when there is none."""
+        if number > LARGEST_ID:
+            return None
         return self._rows.find(TABLE, self._rows.table(TABLE).c.client_id == number)
 
     def numbered(self, number: int) -> Row:

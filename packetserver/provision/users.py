@@ -43,6 +43,8 @@ class Users:
 
     def find(self, name: str) -> Row | None:
         """The user of a name in any letter case, None when there is none."""
+        if not name.isprintable():  # no user has it, and PostgreSQL could not even look for it
+            return None
         table = self._rows.table(TABLE)
         same_name = func.lower(table.c.username) == func.lower(name)
         return self._rows.find(TABLE, same_name, table.c.user_id != SYSTEM_USER)
@@ -127,10 +129,10 @@ class Users:
         return int(found["user_id"])
 
     def _role_id(self, name: str) -> int:
-        found = self._rows.find("role", self._rows.table("role").c.role == name)
-        if found is None:
+        ids = {each["role"]: each["role_id"] for each in self._rows.all("role")}
+        if name not in ids:
             raise ProvisionError(f"there is no role {name!r}; there are: {self._role_names()}")
-        return int(found["role_id"])
+        return int(ids[name])
 
     def _role_names(self) -> str:
         return ", ".join(each["role"] for each in self._rows.all("role"))

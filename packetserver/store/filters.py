@@ -61,9 +61,9 @@ def _own_records(selection: Selection, described: ObjectType) -> ColumnElement[b
 
 
 def chosen_order(selection: Selection, default: Sequence[str]) -> Sequence[str]:
-    """The columns that a list is ordered by: a filter may choose others than its own."""
+    """The columns that a list is ordered by: a filter may put others in front of its own."""
     for name, value in selection.values.items():
         named = selection.scope.object.filters[name].match
         if named.name == ORDER:
-            return named.texts("order" if value else "order_otherwise") or default
+            return (*named.texts("order" if value else "order_otherwise"), *default)
     return default

@@ -8,7 +8,17 @@ from __future__ import annotations
 
 from typing import Any
 
-from sqlalchemy import ColumnElement, Integer, MetaData, bindparam, case, func, literal, null, select
+from sqlalchemy import (
+    ColumnElement,
+    Integer,
+    MetaData,
+    bindparam,
+    case,
+    func,
+    literal,
+    null,
+    select,
+)
 
 from packetserver.catalogue.model import Catalogue, Field, ObjectType
 from packetserver.store.derived import DERIVATIONS

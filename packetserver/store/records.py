@@ -10,11 +10,15 @@ from sqlalchemy import ColumnElement, Connection, Select, func, literal, select
 from sqlalchemy.engine import Row
 
 from packetserver.catalogue.model import ObjectType
+from packetserver.store.derivations.reading import value_column
 from packetserver.store.diagnosis import refusals_explained
 from packetserver.store.filters import chosen_order, conditions
 from packetserver.store.plans import Plan
 from packetserver.store.schema import Schema
 from packetserver.store.scope import Scope, Selection, reference_path
+
+FIELD = "field:"
+"""In an order, what a field reads instead of a column."""
 
 PAGE_OF_ROWS = 500
 """How many rows a cursor fetches at a time: memory stays flat however long a list is."""
@@ -113,7 +117,7 @@ class Records:
     ) -> Row[Any] | None:
         """The planned columns of one record."""
         table = self.table(described.table or "")
-        statement = select(*_columns(plan)).select_from(table).where(*_equal(table, identity))
+        statement = select(*columns_of(plan)).select_from(table).where(*_equal(table, identity))
         return self.connection.execute(statement, self.parameters).first()
 
     def count(self, selection: Selection) -> int:
@@ -139,6 +143,10 @@ class Records:
             offset, items = page
             statement = statement.offset(offset)
             statement = statement if items is None else statement.limit(items)
+        return self.stream(statement)
+
+    def stream(self, statement: Select[Any]) -> Iterator[Row[Any]]:
+        """The rows of a statement, fetched a page at a time while they are used."""
         streamed = statement.execution_options(yield_per=PAGE_OF_ROWS)
         yield from self.connection.execute(streamed, self.parameters)
 
@@ -151,24 +159,31 @@ def list_statement(
 ) -> Select[Any]:
     """The statement that reads a list."""
     scope = selection.scope
-    statement = select(*_columns(plan), *extra).select_from(scope.table)
+    statement = select(*columns_of(plan), *extra).select_from(scope.table)
     return statement.where(*conditions(selection)).order_by(
-        *_order(scope, chosen_order(selection, order))
+        *order_of(scope, chosen_order(selection, order))
     )
 
 
-def _columns(plan: Plan) -> Sequence[ColumnElement[Any]]:
+def columns_of(plan: Plan) -> Sequence[ColumnElement[Any]]:
+    """What a plan selects; at least one column, for there is a row for every record."""
     return plan.columns or (literal(1),)
 
 
-def _order(scope: Scope, names: Sequence[str]) -> Iterator[ColumnElement[Any]]:
+def order_of(scope: Scope, names: Sequence[str]) -> Iterator[ColumnElement[Any]]:
     """PostgreSQL's placing of empty columns on both databases, and the key to end all ties."""
     for name in names:
-        column = reference_path(scope, name.removeprefix("-"))
+        column = _ordering_column(scope, name.removeprefix("-"))
         descending = name.startswith("-")
         yield column.desc().nulls_first() if descending else column.asc().nulls_last()
     if scope.object.key is not None:
         yield scope.key.asc()
+
+
+def _ordering_column(scope: Scope, name: str) -> ColumnElement[Any]:
+    if name.startswith(FIELD):
+        return value_column(scope, name.removeprefix(FIELD))
+    return reference_path(scope, name)
 
 
 def _equal(table: sqlalchemy.Table, identity: Mapping[str, Any]) -> list[ColumnElement[bool]]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from datetime import datetime
 from typing import Any
 
@@ -16,6 +16,7 @@ from packetserver.catalogue.model import NOW
 from packetserver.errors import ProvisionError
 from packetserver.store.database import Database
 from packetserver.store.defaults import default_rows
+from packetserver.store.guid_columns import SYSTEM
 from packetserver.store.schema import Schema
 
 MIGRATIONS = "packetserver.store:migrations"
@@ -31,12 +32,14 @@ def prepare_database(database: Database, schema: Schema, now: datetime) -> bool:
     with database.connect(writes=True) as connection:
         if MigrationContext.configure(connection).get_current_revision() is not None:
             _migrate(connection)
+            _number_elements(connection, schema, now)
             connection.commit()
             return False
         if inspect(connection).get_table_names():
             raise ProvisionError("The database holds tables that this server did not make")
         schema.metadata.create_all(connection)
         _insert_defaults(connection, schema, now)
+        _number_elements(connection, schema, now)
         _stamp(connection)
         connection.commit()
         return True
@@ -71,6 +74,32 @@ def _insert_defaults(connection: Connection, schema: Schema, now: datetime) -> N
                 connection.execute(insert(table).values({**times, **row}))
     for table in filled.values():
         _advance_sequence(connection, schema, table)
+
+
+def _number_elements(connection: Connection, schema: Schema, now: datetime) -> None:
+    """Give every element of the catalogue its row in sync_table (PROTOCOL.md 3.1)."""
+    table = schema.metadata.tables["sync_table"]
+    known = set(
+        connection.execute(
+            select(table.c.element_name).where(table.c.system_id == SYSTEM)
+        ).scalars()
+    )
+    rows = [
+        {"element_name": element, "object_key": key, "order_id": place}
+        for place, (element, key) in enumerate(_elements(schema))
+        if element not in known
+    ]
+    common = {"system_id": SYSTEM, "entered": now, "modified": now, "sync_item": False}
+    if rows:
+        connection.execute(insert(table), [{**common, **row} for row in rows])
+
+
+def _elements(schema: Schema) -> Iterator[tuple[str, str | None]]:
+    """Elements with the property that `shareKey` shares: lookups and lists share none."""
+    for each in schema.catalogue.objects.values():
+        yield each.element, "id" if each.kind not in {"lookup", "table"} else None
+        if each.list_element is not None:
+            yield each.list_element, None
 
 
 def _advance_sequence(connection: Connection, schema: Schema, table: Table) -> None:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from functools import partial
 from typing import Any
 
 from sqlalchemy import (
-    DDL,
     Boolean,
     Column,
+    Connection,
     Date,
     DateTime,
     Double,
@@ -27,7 +29,6 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects import postgresql
 from sqlalchemy.ext.compiler import compiles
-from sqlalchemy.schema import ExecutableDDLElement
 from sqlalchemy.sql.compiler import SQLCompiler
 from sqlalchemy.sql.expression import FunctionElement
 from sqlalchemy.types import TypeEngine
@@ -64,6 +65,19 @@ def _sqlite_time(element: server_time, compiler: SQLCompiler, **options: Any) ->
     return "(strftime('%Y-%m-%d %H:%M:%f', 'now', 'localtime'))"
 
 
+class KeySequence(Sequence):
+    """The sequence of a key: made with a table of ours, and not named by any insert.
+
+    A database of the original has its sequences under names of its own, which only the defaults
+    of its columns know.
+    """
+
+
+@compiles(KeySequence, "postgresql")
+def _own_default(element: KeySequence, compiler: SQLCompiler, **options: Any) -> str:
+    return "DEFAULT"
+
+
 def build_tables(catalogue: model.Catalogue) -> MetaData:
     """All tables of the catalogue.
 
@@ -89,27 +103,35 @@ def _build_table(metadata: MetaData, described: model.Table) -> Table:
         sqlite_autoincrement=described.sequence is not None,
     )
     if described.sequence is not None:
-        event.listen(table, "after_create", _key_default(described))
+        event.listen(table, "after_create", partial(_count_keys, described))
     return table
 
 
-def _key_default(described: model.Table) -> ExecutableDDLElement:
-    """Rows that something else than this server inserts get their key from the sequence too."""
-    statement = (
-        f"ALTER TABLE {described.name} ALTER COLUMN {described.key}"
-        f" SET DEFAULT nextval('{described.sequence}')"
-    )
-    return DDL(statement).execute_if(dialect="postgresql")
+def _count_keys(
+    described: model.Table, target: Table, connection: Connection, **options: Any
+) -> None:
+    """Says where keys come from, also for rows that something else than this server inserts."""
+    if connection.dialect.name == "postgresql":
+        connection.exec_driver_sql(
+            f"ALTER TABLE {described.name} ALTER COLUMN {described.key}"
+            f" SET DEFAULT nextval('{described.sequence}')"
+        )
+    elif described.first_key > 1:
+        counted = "INSERT INTO sqlite_sequence (name, seq) VALUES (?, ?)"
+        connection.exec_driver_sql(counted, (described.name, described.first_key - 1))
 
 
 def _column(table: model.Table, described: model.Column) -> Column[Any]:
     is_key = described.name == table.key
-    sequence = Sequence(table.sequence) if is_key and table.sequence else None
+    sequence = None
+    if is_key and table.sequence is not None:
+        sequence = KeySequence(table.sequence, start=table.first_key)
     return Column(
         described.name,
         _column_type(table, described),
         *([sequence] if sequence is not None else []),
         primary_key=is_key,
+        autoincrement="auto" if sequence is not None else False,
         nullable=described.nullable and not is_key,
         server_default=_default(described),
     )
@@ -122,6 +144,24 @@ def _column_type(table: model.Table, described: model.Column) -> TypeEngine[Any]
         problem = f"{described.name} has the type {described.type!r}, which no column can have"
         raise CatalogueError("tables", table.name, problem)
     return COLUMN_TYPES[described.type]
+
+
+def _searched_columns(
+    catalogue: model.Catalogue, described: model.Table
+) -> Iterator[tuple[str, ...]]:
+    """Columns that records are found by: what they belong to, and when they last changed.
+
+    References to lookups, and the stamps of users, would cost every insert and find nothing.
+    """
+    owners = {each.table for each in catalogue.objects.values() if each.kind == "object"}
+    for column in described.columns.values():
+        is_stamp = column.name in {"enteredby", "modifiedby"}
+        if column.references in owners and not is_stamp and column.name != described.key:
+            yield (column.name,)
+    for each in catalogue.objects.values():
+        if each.table == described.name and each.kind == "object":
+            yield from ((name,) for name in (each.sync_inserted, each.sync_updated) if name)
+            break
 
 
 def _default(described: model.Column) -> Any:
@@ -149,6 +189,6 @@ def _add_references(metadata: MetaData, catalogue: model.Catalogue, described: m
                 [column.name], [f"{target.name}.{target.key}"], name=name, use_alter=True
             )
         )
-    for names in described.indexes:
+    for names in (*described.indexes, *_searched_columns(catalogue, described)):
         index = "_".join((described.name, *names, "idx"))[:LONGEST_NAME]
         Index(index, *(table.c[name] for name in names))

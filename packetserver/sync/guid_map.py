@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
-from sqlalchemy import ColumnElement, Table, and_, delete, insert, select, tuple_, update
+from sqlalchemy import ColumnElement, Select, Table, and_, delete, select, tuple_, update
 
 from packetserver.store.records import Records
 from packetserver.sync.element_ids import element_id
@@ -31,10 +32,30 @@ class Mapped:
     seen: datetime | None
     sent: Sent | None
 
+    def has_seen(self, last: datetime | None, said: datetime | None) -> bool:
+        """Whether the client has the record as it ``last`` changed.
+
+        ``said`` is the change that the client says it has. That counts where the map knows none,
+        and it proves that what was sent has come; otherwise the map knows better.
+        """
+        if is_same_time(last, said if self.seen is None else self.seen):
+            return True
+        has_come = self.sent is not None and said is not None and is_same_time(said, self.sent.seen)
+        return has_come and is_same_time(last, said)
+
     @property
     def is_free(self) -> bool:
         """Whether the client never had the record, if it now calls another one by its guid."""
         return self.sent is not None and self.sent.kind == INSERT
+
+
+def is_same_time(one: datetime | None, other: datetime | None) -> bool:
+    """Whether two times are the same as far as clients can tell, which is to the millisecond."""
+    if one is None or other is None:
+        return one is other
+    return one.replace(microsecond=one.microsecond // 1000) == other.replace(
+        microsecond=other.microsecond // 1000
+    )
 
 
 class GuidMap:
@@ -68,7 +89,9 @@ class GuidMap:
     def find(self, element: str, guid: int) -> Mapped | None:
         """The record that the client calls so, with what it knows of it."""
         ids, sent = self._map, self._unconfirmed
-        same = and_(*(ids.c[name] == sent.c[name] for name in ("client_id", "table_id", "record_id")))
+        same = and_(
+            *(ids.c[name] == sent.c[name] for name in ("client_id", "table_id", "record_id"))
+        )
         statement = (
             select(ids.c.record_id, ids.c.status_date, sent.c.kind, sent.c.seen)
             .select_from(ids.outerjoin(sent, same))
@@ -80,15 +103,20 @@ class GuidMap:
         return Mapped(row[0], row[1], None if row[2] is None else Sent(row[2], row[3]))
 
     def add(self, element: str, record_id: int, guid: int, seen: datetime | None) -> None:
-        """The client calls a record so from now on."""
+        """The client calls a record so from now on.
+
+        Raises RecordRefused when it calls another one so.
+        """
         values = {"record_id": record_id, "cuid": guid, "status_date": seen, "complete": False}
         place = {"client_id": self.client_id, "table_id": self.element_id(element)}
-        self._connection.execute(insert(self._map).values(**place, **values))
+        self._records.insert_row("sync_map", {**place, **values})
 
     def see(self, element: str, record_id: int, seen: datetime | None) -> None:
         """The client has this change of a record: it made it itself."""
         self._connection.execute(
-            update(self._map).where(*self._record(self._map, element, record_id)).values(status_date=seen)
+            update(self._map)
+            .where(*self._record(self._map, element, record_id))
+            .values(status_date=seen)
         )
         self._connection.execute(
             delete(self._unconfirmed).where(*self._record(self._unconfirmed, element, record_id))
@@ -105,9 +133,7 @@ class GuidMap:
     def remove(self, element: str, record_id: int) -> None:
         """The client has a record no longer."""
         for table in (self._map, self._unconfirmed):
-            self._connection.execute(
-                delete(table).where(*self._record(table, element, record_id))
-            )
+            self._connection.execute(delete(table).where(*self._record(table, element, record_id)))
 
     def release(self, element: str, record_id: int) -> None:
         """Take back the number of a record that never came; the next sync sends it under another."""
@@ -115,6 +141,10 @@ class GuidMap:
         self._connection.execute(delete(self._map).where(*place))
         waiting = self._record(self._unconfirmed, element, record_id)
         self._connection.execute(update(self._unconfirmed).where(*waiting).values(resend=True))
+
+    def mine(self, element: str) -> Select[Any]:
+        """The keys of all records that the client has, as a select to be a part of others."""
+        return select(self._map.c.record_id).where(*self._of(self._map, element))
 
     def _of(self, table: Table, element: str) -> list[ColumnElement[bool]]:
         return [table.c.client_id == self.client_id, table.c.table_id == self.element_id(element)]

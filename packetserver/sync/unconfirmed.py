@@ -41,7 +41,7 @@ class Sent:
     seen: datetime | None
 
 
-def begin_again(records: Records, client_id: int) -> None:
+def expect_loss(records: Records, client_id: int) -> None:
     """Whatever was sent and not confirmed may have been lost (PROTOCOL.md 6.2, syncStart).
 
     New records and gone ones are sent again by the next sync of their list. Changes are just
@@ -74,7 +74,7 @@ class Batch:
         self._table = records.table(TABLE)
         self._place: Mapping[str, int] = {"client_id": client_id, "table_id": table_id}
         last = select(func.max(self._table.c.batch)).where(*self._mine(self._table))
-        self._number = (records.connection.execute(last).scalar() or 0) + 1
+        self.number = (records.connection.execute(last).scalar() or 0) + 1
 
     def add(
         self,
@@ -89,10 +89,11 @@ class Batch:
         when a change of it is sent.
         """
         place = [literal(each) for each in self._place.values()]
-        columns = [*place, record, literal(kind), seen, literal(False), literal(self._number)]
+        columns = [*place, record, literal(kind), seen, literal(value=False), literal(self.number)]
         source = rows.with_only_columns(*columns, maintain_column_froms=True)
         source = source.params(self._records.parameters)
-        return self._upsert(source, ("seen", "resend", "batch", *(["kind"] if kind != UPDATE else [])))
+        changed = ["seen", "resend", "batch"]
+        return self._upsert(source, changed if kind == UPDATE else [*changed, "kind"])
 
     def _upsert(self, source: Select[Any], changed: Sequence[str]) -> int:
         connection = self._records.connection
@@ -101,11 +102,12 @@ class Batch:
         statement = statement.on_conflict_do_update(
             index_elements=IDENTITY, set_={name: statement.excluded[name] for name in changed}
         )
-        return connection.execute(statement).rowcount
+        counted = statement.execution_options(preserve_rowcount=True)
+        return connection.execute(counted).rowcount
 
     def holds(self, sent: FromClause, record: ColumnElement[Any]) -> ColumnElement[bool]:
         """Whether a row of the table, or of an alias of it, notes a record in this batch."""
-        return and_(*self._mine(sent), sent.c.record_id == record, sent.c.batch == self._number)
+        return and_(*self._mine(sent), sent.c.record_id == record, sent.c.batch == self.number)
 
     def _mine(self, table: FromClause) -> list[ColumnElement[bool]]:
         return [table.c[name] == value for name, value in self._place.items()]

@@ -14,21 +14,35 @@ from packetserver.errors import ValueNotOfType
 class Window:
     """From ``last``, which is outside, to ``next``, which is inside.
 
-    A record gets its time before its transaction is committed, so it may appear with a time that
-    lies before an anchor that was handed out meanwhile. ``overlap`` is how far before ``last``
-    such records are looked for, among those that the client is known not to have.
+    ``reach`` is where looking for records that the client does not have begins, None for the
+    beginning of all. ``present`` is the server's time: times beyond it come from a clock that was
+    wrong, and say nothing. It is None when the window is to be kept to the letter.
     """
 
     last: datetime | None
     next: datetime | None
-    overlap: timedelta = timedelta()
+    reach: datetime | None
+    present: datetime | None = None
 
-    @property
-    def reach(self) -> datetime | None:
-        """Where looking for late records begins; None when the window has no beginning."""
-        if self.last is None:
-            return None
-        return self.last - min(self.overlap, self.last - datetime.min)
+
+def exact_window(last: datetime | None, following: datetime | None) -> Window:
+    """A window that is kept to the letter."""
+    return Window(last, following, reach=last)
+
+
+def session_window(
+    last: datetime | None, following: datetime | None, overlap: timedelta, now: datetime
+) -> Window:
+    """A window of a client whose map tells what it had at ``last``.
+
+    A record gets its time before its transaction is committed, and clocks are set back, so it may
+    appear with a time before an anchor that was handed out earlier: ``overlap`` is how far before
+    ``last`` such records are looked for. An anchor that lies ahead was taken from a wrong clock;
+    then only the map can tell.
+    """
+    if last is None or last > now:
+        return Window(last, following, reach=None, present=now)
+    return Window(last, following, last - min(overlap, last - datetime.min), now)
 
 
 def read_anchor(text: str | None, zone: ZoneInfo) -> datetime | None:

@@ -14,10 +14,7 @@ from serving import gunicorn_server
 HERE = Path(__file__).parent
 WORLD = tomllib.loads((HERE / "world.toml").read_text(encoding="utf-8"))
 
-LATER = {
-    # The requests of sync clients.
-    "cases/sync",
-}
+LATER: frozenset[str] = frozenset()
 """Cases, and folders of cases, whose objects or features this server does not have yet."""
 
 

@@ -6,7 +6,7 @@ import contextlib
 from collections.abc import Iterator
 
 import pytest
-from driving import Driver
+from driving import CLIENT, Driver
 from making import Maker
 
 from databases import KINDS, Databases
@@ -22,7 +22,7 @@ def makers(databases: Databases) -> Iterator[dict[str, Maker]]:
             url = stack.enter_context(databases.prepared(kind))
             engine = build_engine(Settings(database_url=url))
             stack.callback(engine.database.close)
-            made[kind] = Maker(Driver(engine))
+            made[kind] = Maker(Driver(engine, CLIENT))
         yield made
 
 

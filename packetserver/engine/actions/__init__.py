@@ -5,7 +5,16 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from packetserver.engine.actions import delete, insert, information, select, update
+from packetserver.engine.actions import (
+    delete,
+    information,
+    insert,
+    select,
+    sync,
+    sync_delete,
+    sync_session,
+    update,
+)
 from packetserver.engine.context import Call
 from packetserver.errors import ItemMessage
 
@@ -26,6 +35,11 @@ ACTIONS = {
     "update": Action(update.run, writes=True),
     "delete": Action(delete.run, writes=True),
     INSERT: Action(insert.run, writes=True),
+    "sync": Action(sync.run, writes=True),
+    "syncDelete": Action(sync_delete.run, writes=True),
+    "syncStart": Action(sync_session.start, writes=True),
+    "syncEnd": Action(sync_session.end, writes=True),
+    "syncProcessed": Action(sync_session.processed, writes=True),
     "getDateTime": Action(information.date_time, writes=False),
     "getSystemPreferences": Action(information.preferences, writes=False),
     "getSystemXMLFile": Action(information.system_file, writes=False),

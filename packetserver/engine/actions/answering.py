@@ -11,7 +11,7 @@ from packetserver.engine.draft import Draft
 def answer_stored(call: Call, action: str, identity: dict[str, Any], draft: Draft) -> None:
     """Write the record as it is stored now; nothing is read when nobody wants it."""
     texts = read_stored(call, identity, draft) if call.output.wanted else []
-    call.output.write(action, call.transaction.meta, texts)
+    call.output.write(action, list(call.transaction.elements), texts)
 
 
 def read_stored(call: Call, identity: dict[str, Any], draft: Draft) -> list[str]:
@@ -23,9 +23,8 @@ def read_stored(call: Call, identity: dict[str, Any], draft: Draft) -> list[str]
 
 def answer_sent(call: Call, action: str, draft: Draft) -> None:
     """Write the record as the client sent it: there is none in the database."""
-    call.output.write(
-        action, call.transaction.meta, [_sent(draft, n) for n in call.transaction.meta]
-    )
+    elements = call.transaction.elements
+    call.output.write(action, list(elements), [_sent(draft, each) for each in elements.values()])
 
 
 def _sent(draft: Draft, name: str) -> str:

@@ -7,6 +7,7 @@ from typing import Any
 from packetserver.catalogue.model import ObjectType
 from packetserver.engine import effects
 from packetserver.engine.actions.answering import answer_sent, read_stored
+from packetserver.engine.actions.remembering import remember_removal
 from packetserver.engine.context import Call
 from packetserver.engine.draft import read_draft
 from packetserver.engine.identity import find_identity
@@ -27,6 +28,7 @@ def run(call: Call) -> None:
     identity = find_identity(call, draft)
     stored = call.records.stored(call.object, identity, lock=True)
     demand(call, DELETE, draft.values if stored is None else stored)
+    remember_removal(call, identity)
     if stored is None or _is_trashed(call.object, stored):
         answer_sent(call, DELETED, draft)
         return
@@ -35,7 +37,7 @@ def run(call: Call) -> None:
     if not effects.instead_of_delete(writing, identity):
         _remove(call, identity, stored)
     share_key(call, next(iter(identity.values())))
-    call.output.write(DELETED, call.transaction.meta, texts)
+    call.output.write(DELETED, list(call.transaction.elements), texts)
 
 
 def _is_trashed(described: ObjectType, stored: dict[str, Any]) -> bool:

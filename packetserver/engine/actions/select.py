@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
-
 from packetserver.engine.context import Call
 from packetserver.engine.draft import read_draft
 from packetserver.engine.filtering import own_user, read_filters
+from packetserver.engine.guids import with_filters_by_id
 from packetserver.engine.identity import find_identity
 from packetserver.engine.paging import Page, read_page
 from packetserver.engine.permissions import VIEW, demand
 from packetserver.errors import TransactionFailure
-from packetserver.security.secrets import verify_secret
+from packetserver.security.secrets import user_code, verify_secret
 from packetserver.store.matches.secrets import verified_keys
 from packetserver.store.scope import Selection
 
@@ -30,9 +28,7 @@ def run(call: Call) -> None:
 
 
 def _select_list(call: Call) -> None:
-    values = read_filters(call)
-    demand(call, VIEW, values)
-    selection = _selection(call, values)
+    selection = select_by_filters(call)
     page = read_page(call.item)
     if page is not None:
         call.output.total = call.records.count(selection)
@@ -50,32 +46,39 @@ def _select_single(call: Call) -> None:
     plan = call.records.schema.plan(call.object.element, call.transaction.meta)
     row = call.records.read(call.object, plan, identity)
     if row is not None:
-        call.output.write(SELECTED, call.transaction.meta, plan.texts(row, UNMAPPED))
+        call.output.write(SELECTED, plan.names, plan.texts(row))
 
 
-UNMAPPED = "-1"
-"""The guid of a record that the client does not know (PROTOCOL.md 4.7)."""
+def select_by_filters(call: Call) -> Selection:
+    """The records that an item's filters leave.
 
-
-def _selection(call: Call, values: Mapping[str, Any]) -> Selection:
+    Raises TransactionFailure for a filter's value that cannot be, ItemMessage without permission.
+    """
+    values = read_filters(with_filters_by_id(call))
+    demand(call, VIEW, values)
     scope = call.records.schema.scope(call.object)
     return Selection(
         scope,
         values,
         call.transaction.now(),
         own_user(call),
-        verified_keys(call.records.connection, verify_secret),
+        verified_keys(call.records.connection, _is_code),
     )
 
 
 def _write_records(call: Call, selection: Selection, page: Page | None) -> None:
     if not call.output.wanted and page is None:
         return
-    names = call.transaction.meta
-    plan = call.records.schema.plan(call.object.element, names)
+    plan = call.records.schema.plan(call.object.element, call.transaction.meta)
     order = call.object.order_paged if page is not None else ()
     rows = call.records.select(
         selection, plan, order or call.object.order, None if page is None else page.range
     )
     for row in rows:
-        call.output.write(SELECTED, names, plan.texts(row, UNMAPPED))
+        call.output.write(SELECTED, plan.names, plan.texts(row))
+
+
+def _is_code(stored: str, sent: str) -> bool:
+    """Whether a text is the code that is stored of a user, in any letter case."""
+    code = user_code(sent)
+    return code is not None and verify_secret(stored, code)

@@ -2,20 +2,27 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 from packetserver.engine import effects
 from packetserver.engine.actions.answering import answer_sent, answer_stored
+from packetserver.engine.actions.remembering import (
+    change_column,
+    last_change,
+    remember_change,
+    remember_conflict,
+)
 from packetserver.engine.context import Call
 from packetserver.engine.draft import Draft, read_draft, sent_fields
-from packetserver.engine.identity import find_identity
+from packetserver.engine.identity import Identity, Named, find_named, identity_as_named
 from packetserver.engine.permissions import EDIT, demand
 from packetserver.engine.sharing import share_key
 from packetserver.engine.stamps import force_to_user, stamp_change
 from packetserver.engine.storing import column_value
 from packetserver.engine.validation import REQUIRED, Writing, validate
 from packetserver.errors import TransactionFailure
+from packetserver.sync.guid_map import is_same_time
 
 PROCESSED, CONFLICT = "processed", "conflict"
 TICK = timedelta(milliseconds=1)
@@ -26,20 +33,24 @@ def run(call: Call) -> None:
     if call.target.is_list or call.object.table is None:
         raise TransactionFailure.because(f"{call.item.element} cannot be updated")
     draft = read_draft(call)
-    identity = find_identity(call, draft)
+    named = find_named(call, draft)
+    identity = identity_as_named(call, draft, named)
     stored = call.records.stored(call.object, identity, lock=True)
+    demand(call, EDIT, draft.values if stored is None else stored)
     if stored is None:
-        demand(call, EDIT, draft.values)
+        remember_conflict(call, named, identity)
         answer_sent(call, CONFLICT, draft)
         return
-    demand(call, EDIT, stored)
-    if _has_changed_since(call, draft, stored):
+    before = last_change(call, identity)
+    if _has_changed_since(call, draft, before, named):
+        remember_conflict(call, named, identity)
         answer_stored(call, CONFLICT, identity, draft)
         return
-    change(Writing(call, draft, stored), identity)
+    _change(Writing(call, draft, stored), identity, before)
+    remember_change(call, named, identity, before)
 
 
-def change(writing: Writing, identity: dict[str, Any]) -> None:
+def _change(writing: Writing, identity: Identity, before: datetime | None) -> None:
     """Store the change of a record that is there and locked, and answer it."""
     call, draft = writing.call, writing.draft
     force_to_user(call, draft, is_new=False)
@@ -48,6 +59,9 @@ def change(writing: Writing, identity: dict[str, Any]) -> None:
         validate(writing)
     stamp_change(call, draft)
     values = _columns(writing)
+    changed = change_column(call.object)
+    if changed is not None:
+        values[changed] = _next_change(call, before)
     if values:
         call.records.update(call.object, identity, values)
     effects.after_update(writing, identity)
@@ -55,27 +69,28 @@ def change(writing: Writing, identity: dict[str, Any]) -> None:
     answer_stored(call, PROCESSED, identity, draft)
 
 
-def _has_changed_since(call: Call, draft: Draft, stored: dict[str, Any]) -> bool:
-    """Whether the record is another than the one that the client has seen."""
-    field = call.object.modified
-    if field is None:
+def _has_changed_since(
+    call: Call, draft: Draft, last: datetime | None, named: Named | None
+) -> bool:
+    """Whether the record, ``last`` changed then, is another than the one that the client has seen."""
+    if change_column(call.object) is None:
         return False
-    if any(call.object.field(name) is field for name, _ in draft.complaints):
+    field = call.object.modified
+    said = None if field is None else draft.values.get(field.name)
+    if named is not None and named.mapped is not None:
+        return not named.mapped.has_seen(last, said)
+    if field is not None and any(call.object.field(name) is field for name, _ in draft.complaints):
         # A time that cannot be read is a time that the client cannot have seen here.
         return not call.transaction.packet.validate
-    seen, now = draft.values.get(field.name), stored[field.name]
-    if seen is None:
-        return False
-    return bool(now is None or seen != now.replace(microsecond=now.microsecond // 1000 * 1000))
+    return said is not None and not is_same_time(said, last)
 
 
 def _columns(writing: Writing) -> dict[str, Any]:
     """Column values of the change: what was sent, emptied where it was sent empty."""
     call, draft = writing.call, writing.draft
     values: dict[str, Any] = {}
-    modified = call.object.modified
     for field in sent_fields(draft):
-        if field.key or field is modified or not field.update:
+        if field.key or field is call.object.modified or not field.update:
             continue
         value = draft.values[field.name]
         if field.secret is not None and value is None:
@@ -84,8 +99,6 @@ def _columns(writing: Writing) -> dict[str, Any]:
         if value is None and not field.nullable:
             value = _cleared(field.name, field.initial, field.default, field.type.name)
         values[field.column or ""] = column_value(field, value)
-    if modified is not None:
-        values[modified.column or ""] = _next_modified(writing, modified.name)
     return values
 
 
@@ -100,8 +113,7 @@ def _cleared(name: str, initial: Any, default: Any, type_name: str) -> Any:
     raise TransactionFailure.because(f"{name}: {REQUIRED}")
 
 
-def _next_modified(writing: Writing, name: str) -> Any:
+def _next_change(call: Call, before: datetime | None) -> datetime:
     """The present, but always later than before: two changes in one millisecond are two."""
-    now = writing.call.transaction.now()
-    before = writing.stored[name] if writing.stored is not None else None
+    now = call.transaction.now()
     return now if before is None else max(now, before + TICK)

@@ -16,7 +16,9 @@ REMINDERS = ("reminderId", "reminderTypeId")
 
 @before("account_of_call_contact")
 def account_of_call_contact(writing: Writing, named: Named) -> None:
-    """A call belongs to the account of its contact, where the contact has one."""
+    """A call without an account belongs to that of its contact, where the contact has one."""
+    if writing.value("orgId") is not None:
+        return
     account = column_of(writing.call.records, "contact", "org_id", writing.value("contactId"))
     if account is not None:
         writing.set("orgId", account)
@@ -24,17 +26,18 @@ def account_of_call_contact(writing: Writing, named: Named) -> None:
 
 @before("complete_call")
 def complete_call(writing: Writing, named: Named) -> None:
-    """A call that is complete when it is entered was completed just now."""
-    if writing.value("statusId") in {COMPLETE, COMPLETE_WITH_FOLLOWUP}:
+    """A call that is complete when it is entered was completed just now, unless it says else."""
+    if writing.value("statusId") not in {COMPLETE, COMPLETE_WITH_FOLLOWUP}:
+        return
+    if writing.value("completedBy") is None:
         writing.set("completedBy", acting_user(writing, "enteredBy"))
+    if writing.value("completeDate") is None:
         writing.set("completeDate", writing.call.transaction.now())
 
 
 @before("reminder_when_asked")
 def reminder_when_asked(writing: Writing, named: Named) -> None:
-    """Without `reminder` nobody is reminded; an update that is silent about it changes nothing."""
-    is_meant = writing.is_new or "reminder" in writing.draft.controls
-    is_meant = is_meant or any(writing.was_sent(name) for name in REMINDERS)
-    if is_meant and not writing.control("reminder"):
+    """`reminder` that is sent false means that nobody is reminded, whatever else is sent."""
+    if writing.draft.controls.get("reminder") is False:
         for name in REMINDERS:
             writing.set(name, None)

@@ -28,7 +28,7 @@ ANSWERS = range(1, 8)
 def campaign_status(writing: Writing, named: Named) -> None:
     """A campaign is queued when it is active, else idle, unless a status is sent."""
     is_meant = writing.is_new or writing.was_sent("active")
-    if is_meant and writing.draft.values.get("statusId") is None:
+    if is_meant and not writing.was_sent("statusId"):
         writing.set("statusId", QUEUED if writing.value("active") else IDLE)
 
 

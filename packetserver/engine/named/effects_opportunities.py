@@ -33,7 +33,8 @@ LOGGED = (
 @before("account_of_opportunity_contact")
 def account_of_opportunity_contact(writing: Writing, named: Named) -> None:
     """An opportunity of a contact remembers the contact's account."""
-    if writing.is_new or writing.was_sent("contactLink"):
+    is_meant = writing.is_new or writing.was_sent("contactLink")
+    if is_meant and not writing.was_sent("contactOrgId"):
         person = writing.value("contactLink")
         writing.set("contactOrgId", column_of(writing.call.records, "contact", "org_id", person))
 
@@ -63,11 +64,12 @@ def _read_with_sign(writing: Writing, name: str) -> None:
 
 @before("close_component")
 def close_component(writing: Writing, named: Named) -> None:
-    """`closeNow` closes a component; any other change of a closed one opens it again."""
-    stored = writing.stored
+    """`closeNow` closes a component, `openIt` opens it again; a time that is sent counts more."""
+    if writing.draft.values.get("closed") is not None:
+        return
     if writing.control("closeNow"):
         writing.set("closed", writing.call.transaction.now())
-    elif writing.control("openIt") or (stored is not None and stored["closed"] is not None):
+    elif writing.control("openIt"):
         writing.set("closed", None)
 
 
@@ -75,6 +77,8 @@ def close_component(writing: Writing, named: Named) -> None:
 def stage_date(writing: Writing, named: Named) -> None:
     """A component is at its stage since that changed, or since it was closed."""
     stored = writing.stored
+    if writing.was_sent("stageDate"):
+        return
     is_new_stage = stored is not None and writing.value("stage") != stored["stage"]
     if is_new_stage or writing.control("closeNow"):
         writing.set("stageDate", writing.call.transaction.now())
@@ -87,7 +91,7 @@ def log_component(writing: Writing, named: Named, key: Any) -> None:
         return
     user = writing.value("modifiedBy")
     values = {name: writing.value(name) for name in LOGGED}
-    values |= {"componentId": key, "enteredBy": user, "modifiedBy": user}
+    values |= {"componentId": key, "enteredBy": user}
     add_record(writing.call, "opportunityComponentLog", values)
 
 

@@ -24,14 +24,12 @@ def approve_plan(writing: Writing, named: Named) -> None:
 @before("archive_plan")
 def archive_plan(writing: Writing, named: Named) -> None:
     """A plan that is disabled is archived since then, one that is enabled is not."""
-    if not writing.was_sent("enabled"):
+    if not writing.was_sent("enabled") or writing.was_sent("archiveDate"):
         return
     if writing.value("enabled"):
         writing.set("archiveDate", None)
-        return
-    stored = writing.stored["archiveDate"] if writing.stored is not None else None
-    sent = writing.draft.values.get("archiveDate")
-    writing.set("archiveDate", sent or stored or writing.call.transaction.now())
+    elif writing.value("archiveDate") is None:
+        writing.set("archiveDate", writing.call.transaction.now())
 
 
 @before("next_level")

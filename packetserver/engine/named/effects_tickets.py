@@ -41,13 +41,12 @@ def draw_project_ticket_number(writing: Writing, named: Named) -> None:
 
 @before("close_ticket")
 def close_ticket(writing: Writing, named: Named) -> None:
-    """`closeNow` closes a ticket that is open; nothing that is sent opens it again."""
+    """`closeNow` closes a ticket that is open; one that is closed stays as it is."""
+    if not writing.control("closeNow"):
+        return
     closed = writing.stored["closed"] if writing.stored is not None else None
     sent = writing.draft.values.get("closed")
-    if writing.control("closeNow"):
-        writing.set("closed", closed or sent or writing.call.transaction.now())
-    elif sent is None:
-        writing.draft.values.pop("closed", None)
+    writing.set("closed", sent or closed or writing.call.transaction.now())
 
 
 @after("log_ticket")

@@ -21,7 +21,7 @@ from packetserver.engine.named_inserts import named_insert
 from packetserver.engine.packet import Item, Property
 from packetserver.engine.validation import FIXED_LINES, REQUIRED, Writing
 from packetserver.errors import TransactionFailure
-from packetserver.store.plans import GUID
+from packetserver.store.guid_columns import GUID
 
 PLAIN = "insert"
 LOOKUP = "custom_field_lookup"
@@ -35,9 +35,13 @@ NUMBERS = frozenset({10, 11, 12})
 MARKS = {"on": "1", "true": "1", "off": "0", "false": "0"}
 """Words that a checkbox may send for its number."""
 
-named_insert("customFieldCategory", "insertCategory")(insert.run)
-named_insert("customFieldGroup", "insertGroup")(insert.run)
-named_insert("customField", "insertField")(insert.run)
+
+@named_insert("customFieldCategory", "insertCategory")
+@named_insert("customFieldGroup", "insertGroup")
+@named_insert("customField", "insertField")
+def insert_definition(call: Call) -> None:
+    """A folder, a group of its fields, or a field, as an insert stores any other object."""
+    insert.run(call)
 
 
 @named_insert("customFieldCategory", PLAIN)

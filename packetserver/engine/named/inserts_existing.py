@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from packetserver.engine.actions import insert
 from packetserver.engine.actions.answering import answer_stored
-from packetserver.engine.actions.insert import PROCESSED
 from packetserver.engine.context import Call
 from packetserver.engine.draft import read_draft, sent_fields
 from packetserver.engine.identity import find_identity
@@ -34,13 +34,13 @@ def addition(element: str, name: str) -> Callable[[Addition], Addition]:
     """
 
     def register(function: Addition) -> Addition:
-        def insert(call: Call) -> None:
+        def run(call: Call) -> None:
             writing, identity = existing(call)
             key = next(iter(identity.values()))
             share_key(call, function(writing, key) or key)
-            answer_stored(call, PROCESSED, identity, writing.draft)
+            answer_stored(call, insert.PROCESSED, identity, writing.draft)
 
-        named_insert(element, name)(insert)
+        named_insert(element, name)(run)
         return function
 
     return register

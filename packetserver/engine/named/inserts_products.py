@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from packetserver.engine.actions import insert
 from packetserver.engine.actions.answering import answer_stored
-from packetserver.engine.actions.insert import PROCESSED
 from packetserver.engine.context import Call
 from packetserver.engine.named.effects_products import offer_option
 from packetserver.engine.named.inserts_existing import existing
@@ -35,7 +35,7 @@ def insert_clone(call: Call) -> None:
         _copy(call.records, table, {column: identity[KEY]}, {column: clone})
     offer_option(writing, clone)
     share_key(call, clone)
-    answer_stored(call, PROCESSED, {KEY: clone}, writing.draft)
+    answer_stored(call, insert.PROCESSED, {KEY: clone}, writing.draft)
 
 
 def _copy(

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from packetserver.engine.named.records_beside import column_of
-from packetserver.engine.permissions import VIEW, Question, full_names, permission_rule
+from packetserver.engine.permissions import ADD, EDIT, VIEW, Question, full_names, permission_rule
 
 FOLDERS = {
     1: "accounts-accounts-folders",
@@ -87,7 +87,10 @@ def report(question: Question) -> Sequence[str]:
     constant = column_of(question.records, "permission_category", "constant", category)
     if category is None and question.verb == VIEW:
         return full_names(question.verb, ALL_REPORTS)
-    return full_names(question.verb, REPORTS.get(constant) or question.object.permission)
+    base = REPORTS.get(constant) or question.object.permission
+    # Most of these permissions have no `-edit`: what one may add one may change.
+    more = full_names(ADD, base) if question.verb == EDIT else []
+    return [*full_names(question.verb, base), *more]
 
 
 def _named_ticket(question: Question) -> Any:

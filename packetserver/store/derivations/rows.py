@@ -96,7 +96,7 @@ def _wanted(rows: Rows, named: Named) -> Iterator[ColumnElement[bool]]:
     """What the rows must be like to count.
 
     `where` and `where_not` have values of columns, `same` pairs of a column of theirs and one of
-    the record; the columns of `set` are filled, those of `unset` empty; the time in `past` is over,
+    the record; the columns of `set` are filled, those of `not_set` empty; the time in `past` is over,
     that in `not_past` empty or to come; `current` is a start and an end around the present.
     """
     for path, value in named.arguments.get("where", {}).items():
@@ -106,7 +106,7 @@ def _wanted(rows: Rows, named: Named) -> Iterator[ColumnElement[bool]]:
     for theirs, own in named.arguments.get("same", {}).items():
         yield rows.column(theirs) == rows.scope.column(own)
     yield from (rows.column(path).is_not(None) for path in named.texts("set"))
-    yield from (rows.column(path).is_(None) for path in named.texts("unset"))
+    yield from (rows.column(path).is_(None) for path in named.texts("not_set"))
     yield from (rows.column(path) < present() for path in named.texts("past"))
     yield from (_not_before(rows.column(path)) for path in named.texts("not_past"))
     if "current" in named.arguments:

@@ -14,6 +14,7 @@ from packetserver.store.scope import Scope, Selection
 Condition = ColumnElement[bool] | None
 
 UNREAD, UNPROCESSED, ASSIGNED, TRASHED = range(4)
+ANY = -1
 LISTED = (UNPROCESSED, ASSIGNED, TRASHED)
 """The states in which a lead is still one."""
 
@@ -22,11 +23,17 @@ READ_BY, SKIPPED_BY = "contact_lead_read_map", "contact_lead_skipped_map"
 
 @match("lead_status")
 def _lead_status(selection: Selection, named: Named, one: Filter | None, value: Any) -> Condition:
-    """Leads in a state; `leads` and `reader` name the filters that the unread ones depend on."""
+    """Leads in a state; -1 are those in any, while the filter `leads` is 1.
+
+    The unread ones depend on that filter too, and on the user whom the filter `reader` names.
+    """
     scope = selection.scope
     status = scope.column("lead_status")
     if value in LISTED:
         return and_(_is_lead(scope), status == value)
+    if value == ANY:
+        only_leads = selection.values.get(named.text("leads")) == 1
+        return and_(_is_lead(scope), status.in_(LISTED)) if only_leads else None
     if value == UNREAD and selection.values.get(named.text("leads")) == 1:
         reader = selection.values.get(named.text("reader"))
         return and_(_is_lead(scope), status == UNPROCESSED, _unread(scope, reader))

@@ -1,0 +1,175 @@
+"""What adopting a database finds out, in words that say what it means for clients."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import Enum
+
+from packetserver.catalogue.model import Catalogue
+
+
+class Weight(Enum):
+    """How much a finding matters; the value heads the findings of that weight."""
+
+    MENDING = "To be mended: this does not work as it is"
+    DIFFERENCE = "Works, with a difference that clients can see"
+    HARMLESS = "Differs without consequence for clients"
+
+
+class Topic(Enum):
+    """What is found; the value is its weight, and a sentence about all places where it is found."""
+
+    NO_KEY = (
+        Weight.MENDING,
+        "The table has no key column: requests for these objects fail.",
+    )
+    OTHER_TYPE = (
+        Weight.MENDING,
+        "The column is of a kind that this server does not expect: requests that touch these"
+        " fields may fail.",
+    )
+    NOT_FILLED = (
+        Weight.MENDING,
+        "The column wants a value, has no default, and this server never fills it: every insert"
+        " of these objects is refused, until it has a default.",
+    )
+    NO_KEYS_GIVEN = (
+        Weight.MENDING,
+        "No sequence gives the keys: every insert of these objects is refused, until the column"
+        " has the default nextval('…').",
+    )
+    BEHIND = (
+        Weight.MENDING,
+        "The sequence is behind the keys that are there: inserts are refused as having a key that"
+        " exists, until setval('…') moves it.",
+    )
+    NOT_UNIQUE = (
+        Weight.MENDING,
+        "Rows stand in the way of a unique index, which was not added: a client that sends such a"
+        " guid is answered with any one of its records.",
+    )
+    NO_ROW = (
+        Weight.MENDING,
+        "A row is missing that belongs to every database: what this server enters by itself is"
+        " refused.",
+    )
+    NO_PERMISSION = (
+        Weight.MENDING,
+        "No role can hold the permission, because this database does not know it: users are"
+        " refused these objects.",
+    )
+    SHORT = (
+        Weight.DIFFERENCE,
+        "The column is shorter than this server allows: a text that does not fit is refused with"
+        ' "A value does not fit its field".',
+    )
+    SHORT_SECRET = (
+        Weight.DIFFERENCE,
+        "A salted hash does not fit: no password or code can be set, and PACKETSERVER_UPGRADE_SECRETS"
+        " must stay off. Those that are there work.",
+    )
+    PADDED = (
+        Weight.DIFFERENCE,
+        "Texts are filled up with blanks to the length of the column, and are read so.",
+    )
+    NARROW = (
+        Weight.DIFFERENCE,
+        'Only small numbers fit: others are refused with "A value does not fit its field".',
+    )
+    COARSE = (
+        Weight.DIFFERENCE,
+        "Values are rounded when they are stored, and are read so.",
+    )
+    MANDATORY = (
+        Weight.DIFFERENCE,
+        "The column may not be empty here: a record without it is refused with"
+        ' "A field that may not be empty has no value".',
+    )
+    UNCHECKED = (
+        Weight.DIFFERENCE,
+        "The database does not check the reference: an id of a record that does not exist is"
+        " stored, and reads as a record without a name.",
+    )
+    CHECKED = (
+        Weight.DIFFERENCE,
+        "The database checks the reference: an id of a record that does not exist is refused.",
+    )
+    OTHER_SEQUENCE = (
+        Weight.HARMLESS,
+        "The sequence has another name, and stays the one that gives the keys.",
+    )
+    LONGER = (
+        Weight.HARMLESS,
+        "The column holds longer texts; they are read whole, and none longer is stored.",
+    )
+    FINER = (
+        Weight.HARMLESS,
+        "The column holds more than this server stores.",
+    )
+    OPTIONAL = (
+        Weight.HARMLESS,
+        "The column may be empty here; this server fills it in every record that it stores.",
+    )
+    UNKNOWN_COLUMN = (
+        Weight.HARMLESS,
+        "This server does not know the column: it is kept, and no client sees it.",
+    )
+    UNKNOWN_TABLE = (
+        Weight.HARMLESS,
+        "This server does not know the table: it is kept, and no client sees it. A record that"
+        " one of its rows refers to cannot be removed.",
+    )
+
+    @property
+    def weight(self) -> Weight:
+        """How much it matters."""
+        return self.value[0]
+
+    @property
+    def sentence(self) -> str:
+        """What it means, for all places."""
+        return self.value[1]
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """A difference: where (a table, a column, a row), what, and which wire names it concerns."""
+
+    topic: Topic
+    place: str
+    fact: str = ""
+    concerns: str = ""
+
+
+class WireNames:
+    """What clients call tables and columns."""
+
+    def __init__(self, catalogue: Catalogue) -> None:
+        self._elements: dict[str, list[str]] = {}
+        self._fields: dict[tuple[str, str], list[str]] = {}
+        for each in catalogue.objects.values():
+            if each.table is None:
+                continue
+            self._elements.setdefault(each.table, []).append(each.element)
+            for field in each.stored_fields:
+                named = self._fields.setdefault((each.table, field.column or ""), [])
+                named.append(f"{each.element} {field.name}")
+
+    def table(self, name: str) -> str:
+        """The elements whose records a table holds; empty when it holds none."""
+        return ", ".join(self._elements.get(name, ()))
+
+    def column(self, table: str, name: str) -> str:
+        """The fields that a column holds; empty when it holds none."""
+        return ", ".join(self._fields.get((table, name), ()))
+
+    def has_field(self, table: str, name: str) -> bool:
+        """Whether clients can fill a column."""
+        return (table, name) in self._fields
+
+
+def by_topic(findings: tuple[Finding, ...]) -> Mapping[Topic, list[Finding]]:
+    """The findings, in the order of topics."""
+    found = {topic: [each for each in findings if each.topic is topic] for topic in Topic}
+    return {topic: each for topic, each in found.items() if each}

@@ -1,0 +1,142 @@
+"""What a PostgreSQL database that something else made really holds, read from its own catalogue."""
+
+from __future__ import annotations
+
+import re
+from collections import defaultdict
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import Connection, column, inspect, select, text
+from sqlalchemy.engine.interfaces import ReflectedForeignKeyConstraint, ReflectedIndex
+
+COLUMNS = text(
+    "SELECT c.table_name, c.column_name, c.data_type, c.character_maximum_length,"
+    " c.datetime_precision, c.is_nullable = 'YES', c.column_default,"
+    " c.is_identity = 'YES' OR c.is_generated = 'ALWAYS'"
+    " FROM information_schema.columns c"
+    " JOIN information_schema.tables t"
+    " ON t.table_schema = c.table_schema AND t.table_name = c.table_name"
+    " WHERE t.table_schema = current_schema() AND t.table_type = 'BASE TABLE'"
+    " ORDER BY c.table_name, c.ordinal_position"
+)
+
+# Old dumps write nextval(('name'::text)::regclass), newer ones nextval('name'::regclass).
+SEQUENCE = re.compile(r"nextval\(+'((?:[^']|'')+)'")
+
+
+@dataclass(frozen=True, slots=True)
+class FoundColumn:
+    """A column of the database; ``type`` is PostgreSQL's own word for it.
+
+    ``length`` is in characters and ``precision`` in digits of a second, None where they mean
+    nothing. ``generated`` columns are filled by the database without a default.
+    """
+
+    name: str
+    type: str
+    length: int | None
+    precision: int | None
+    nullable: bool
+    default: str | None
+    generated: bool
+
+    @property
+    def must_be_given(self) -> bool:
+        """Whether an insert that leaves the column out is refused."""
+        return not (self.nullable or self.default is not None or self.generated)
+
+    @property
+    def sequence(self) -> str | None:
+        """The sequence that the default takes values from, as the default names it."""
+        found = SEQUENCE.search(self.default or "")
+        return found[1].replace("''", "'") if found else None
+
+    @property
+    def words(self) -> str:
+        """The type as one would declare it."""
+        if self.type.startswith("timestamp") and self.precision is not None:
+            return self.type.replace("timestamp", f"timestamp({self.precision})")
+        return f"{self.type}({self.length})" if self.length else self.type
+
+
+@dataclass(frozen=True, slots=True)
+class FoundTable:
+    """A table of the database; sets of columns that are unique, indexes, references by column."""
+
+    name: str
+    columns: Mapping[str, FoundColumn]
+    unique: frozenset[frozenset[str]]
+    indexes: frozenset[tuple[str, ...]]
+    references: Mapping[str, str]
+
+    def is_unique(self, columns: tuple[str, ...]) -> bool:
+        """Whether no two rows can be equal in these columns."""
+        return any(each <= set(columns) for each in self.unique)
+
+    def is_indexed(self, columns: tuple[str, ...]) -> bool:
+        """Whether an index begins with these columns."""
+        return any(each[: len(columns)] == columns for each in self.indexes)
+
+
+def read_database(connection: Connection) -> Mapping[str, FoundTable]:
+    """The tables of the schema that the connection works in, by name."""
+    columns: dict[str, dict[str, FoundColumn]] = defaultdict(dict)
+    for table, *facts in connection.execute(COLUMNS):
+        columns[table][facts[0]] = FoundColumn(*facts)
+    inspector = inspect(connection)
+    keys, indexes = inspector.get_multi_pk_constraint(), inspector.get_multi_indexes()
+    references = inspector.get_multi_foreign_keys()
+    return {
+        name: FoundTable(
+            name,
+            found,
+            _unique(tuple(keys[None, name]["constrained_columns"]), indexes[None, name]),
+            _indexes(tuple(keys[None, name]["constrained_columns"]), indexes[None, name]),
+            _references(references[None, name]),
+        )
+        for name, found in columns.items()
+    }
+
+
+def _unique(key: tuple[str, ...], indexes: list[ReflectedIndex]) -> frozenset[frozenset[str]]:
+    others = [_columns(each) for each in indexes if each["unique"]]
+    return frozenset(frozenset(each) for each in (key, *others) if each)
+
+
+def _indexes(key: tuple[str, ...], indexes: list[ReflectedIndex]) -> frozenset[tuple[str, ...]]:
+    return frozenset(each for each in (key, *map(_columns, indexes)) if each)
+
+
+def _columns(index: ReflectedIndex) -> tuple[str, ...]:
+    """The columns of an index; none of one that covers expressions or some rows only."""
+    names: list[str | None] = index["column_names"]
+    options: Mapping[str, Any] = index.get("dialect_options", {})
+    if None in names or options.get("postgresql_where"):
+        return ()
+    included = len(options.get("postgresql_include") or ())
+    return tuple(name for name in names[: len(names) - included] if name is not None)
+
+
+def _references(constraints: list[ReflectedForeignKeyConstraint]) -> Mapping[str, str]:
+    return {
+        each["constrained_columns"][0]: each["referred_table"]
+        for each in constraints
+        if len(each["constrained_columns"]) == 1
+    }
+
+
+def next_value(connection: Connection, sequence: str) -> int | None:
+    """The value that a sequence gives next; None when there is no such sequence.
+
+    ``sequence`` is a name as a default writes it, perhaps with a schema and in quotes.
+    """
+    quoted = text("SELECT CAST(to_regclass(:name) AS text)")
+    name = connection.execute(quoted, {"name": sequence}).scalar()
+    if name is None:
+        return None
+    # Not nextval, which would take it.
+    state = select(column("last_value"), column("is_called")).select_from(text(name))
+    last, is_called = connection.execute(state).one()
+    return int(last) + 1 if is_called else int(last)

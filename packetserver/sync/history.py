@@ -1,0 +1,33 @@
+"""What happened to a record that clients must hear of: conflicts, and late arrivals."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from packetserver.store.records import Records
+from packetserver.sync.element_ids import element_id
+
+NO_RECORD = -1
+
+
+def log_conflict(
+    records: Records, client_id: int, element: str, record_id: int | None, now: datetime
+) -> None:
+    """A client's change of a record was not stored (PROTOCOL.md 5.2)."""
+    values = {
+        "client_id": client_id,
+        "table_id": element_id(records.connection, records.schema.metadata, element),
+        "record_id": NO_RECORD if record_id is None else record_id,
+        "status_date": now,
+    }
+    records.insert_row("sync_conflict_log", values)
+
+
+def note_arrival(records: Records, element: str, record_id: int, now: datetime) -> None:
+    """A record says that it was entered earlier: windows that have closed did not have it."""
+    values = {
+        "table_id": element_id(records.connection, records.schema.metadata, element),
+        "record_id": record_id,
+        "arrived": now,
+    }
+    records.insert_row("sync_arrival", values)

@@ -1,0 +1,102 @@
+"""What a sync of a list sends (PROTOCOL.md 6.5; DECISIONS.md, Sync).
+
+With a map, the window is only where looking begins: what the map knows decides, so that nothing is
+sent twice and a record that appeared late is found. Without one the windows are all there is.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import ColumnElement, Select, func, or_, select
+from sqlalchemy.engine import Row
+
+from packetserver.store.filters import chosen_order, conditions
+from packetserver.store.plans import Plan
+from packetserver.store.records import Records, columns_of, order_of
+from packetserver.store.scope import Selection
+from packetserver.sync.windows import Window
+
+Range = tuple[int, int | None]
+"""A page: offset, and how many or None for all."""
+
+WHOLE: Range = (0, None)
+
+
+@dataclass(frozen=True, slots=True)
+class ListWindow:
+    """One list within one window."""
+
+    records: Records
+    selection: Selection
+    window: Window
+    order: Sequence[str]
+
+    @property
+    def key(self) -> ColumnElement[Any]:
+        """The key of the list's records."""
+        return self.selection.scope.key
+
+    @property
+    def modified(self) -> ColumnElement[Any] | None:
+        """When a record last changed; None for a list that does not say."""
+        name = self.selection.scope.object.sync_updated
+        return None if name is None else self.selection.scope.column(name)
+
+    @property
+    def entered(self) -> ColumnElement[Any] | None:
+        """When a record was entered; None for a list that does not say."""
+        name = self.selection.scope.object.sync_inserted
+        return None if name is None else self.selection.scope.column(name)
+
+    def ordered(self) -> list[ColumnElement[Any]]:
+        """What the list is ordered by."""
+        return list(order_of(self.selection.scope, chosen_order(self.selection, self.order)))
+
+    def where(self) -> list[ColumnElement[bool]]:
+        """What the filters, and the list's own conditions, demand."""
+        return conditions(self.selection)
+
+    def stream(self, statement: Select[Any], plan: Plan, page: Range = WHOLE) -> Iterator[Row[Any]]:
+        """The planned columns of the records that a select without columns singles out."""
+        wanted = statement.with_only_columns(*columns_of(plan), maintain_column_froms=True)
+        return self.records.stream(paged(wanted.order_by(*self.ordered()), page))
+
+    def count(self, statement: Select[Any]) -> int:
+        """How many records a select without columns singles out."""
+        counted = statement.with_only_columns(func.count(), maintain_column_froms=True)
+        return int(self.records.connection.execute(counted, self.records.parameters).scalar_one())
+
+
+def paged(statement: Select[Any], page: Range) -> Select[Any]:
+    """The statement for one page of its rows."""
+    offset, items = page
+    statement = statement.offset(offset) if offset else statement
+    return statement if items is None else statement.limit(items)
+
+
+def plain_new(within: ListWindow, mapped: Select[Any] | None) -> Select[Any]:
+    """Records entered within the window, without those of ``mapped``, a select of keys."""
+    table, window, entered = within.selection.scope.table, within.window, within.entered
+    statement = select().select_from(table).where(*within.where())
+    if entered is not None:
+        statement = statement.where(entered <= window.next)
+        if window.last is not None:
+            statement = statement.where(entered > window.last)
+    return statement if mapped is None else statement.where(within.key.not_in(mapped))
+
+
+def plain_changed(within: ListWindow) -> Select[Any] | None:
+    """Records changed within the window and entered before; None where nothing can be said."""
+    window, entered, modified = within.window, within.entered, within.modified
+    if window.last is None or modified is None:
+        return None
+    statement = select().select_from(within.selection.scope.table).where(*within.where())
+    statement = statement.where(modified > window.last, modified <= window.next)
+    return statement if entered is None else statement.where(_before(entered, window.last))
+
+
+def _before(entered: ColumnElement[Any], last: Any) -> ColumnElement[bool]:
+    return or_(entered <= last, entered.is_(None))

@@ -1,0 +1,63 @@
+"""The sync client that a packet comes from: its session, its anchor, its turn (PROTOCOL.md 6.2)."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Connection, MetaData, select
+
+from packetserver.store.records import Records
+from packetserver.sync.unconfirmed import confirm, expect_loss
+from packetserver.sync.windows import is_same_anchor
+
+CLIENTS, SESSIONS, KEY = "sync_client", "sync_session", "client_id"
+
+
+def take_turn(connection: Connection, metadata: MetaData, client_id: int) -> None:
+    """Wait until no other writing packet of the client runs, and let none begin before this ends.
+
+    So a packet sees all that an earlier one has mapped. SQLite has one writer at a time anyway.
+    """
+    table = metadata.tables[CLIENTS]
+    statement = select(table.c[KEY]).where(table.c[KEY] == client_id)
+    connection.execute(statement.with_for_update(key_share=True))
+
+
+def has_client(records: Records, client_id: int | None) -> bool:
+    """Whether the client is known."""
+    return client_id is not None and records.exists(CLIENTS, {KEY: client_id})
+
+
+def is_in_session(records: Records, client_id: int, last: datetime | None) -> bool:
+    """Whether the client has begun a session, and goes on from the anchor that it ended at."""
+    anchors_agree = is_same_anchor(_anchor(records, client_id), last)
+    return anchors_agree and records.exists(SESSIONS, {KEY: client_id})
+
+
+def begin_session(records: Records, client_id: int, last: datetime | None, now: datetime) -> bool:
+    """Begin a session from an anchor; whether it is the one that the last session ended at.
+
+    A client that begins without having ended may have lost answers.
+    """
+    if not has_client(records, client_id) or not is_same_anchor(_anchor(records, client_id), last):
+        return False
+    records.delete_rows(SESSIONS, {KEY: client_id})
+    records.insert_row(SESSIONS, {KEY: client_id, "started": now})
+    expect_loss(records, client_id)
+    return True
+
+
+def end_session(
+    records: Records, client_id: int, next_anchor: datetime | None, now: datetime
+) -> None:
+    """The client has all that was sent to it, and is in sync as far as the anchor."""
+    confirm(records, client_id)
+    records.delete_rows(SESSIONS, {KEY: client_id})
+    values = {"anchor": next_anchor, "modified": now}
+    records.update_rows(CLIENTS, {KEY: client_id}, values)
+
+
+def _anchor(records: Records, client_id: int) -> datetime | None:
+    anchor: Any = records.value(CLIENTS, "anchor", {KEY: client_id})
+    return anchor if isinstance(anchor, datetime) else None

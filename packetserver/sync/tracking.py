@@ -1,0 +1,155 @@
+"""A sync whose client wants guids: all that is sent is numbered, and noted until it is confirmed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from sqlalchemy import (
+    ColumnElement,
+    DateTime,
+    FromClause,
+    Integer,
+    Select,
+    cast,
+    delete,
+    false,
+    func,
+    insert,
+    literal,
+    null,
+    select,
+)
+from sqlalchemy.engine import Row
+
+from packetserver.errors import TransactionFailure
+from packetserver.store.plans import Plan
+from packetserver.sync.lists import ListWindow, Range, paged
+from packetserver.sync.numbers import Numbers
+from packetserver.sync.unconfirmed import INSERT, TABLE, UPDATE, Batch
+from packetserver.sync.unseen import Unseen
+
+MAP_COLUMNS = ("client_id", "table_id", "record_id", "cuid", "complete", "status_date")
+NO_NUMBERS = "There are no numbers left for new records"
+
+
+class TrackedList:
+    """A page of a list, sent to a client whose map is kept.
+
+    ``new`` and ``changed``, in this order, note what is to be sent; ``sent`` reads that back. The
+    offset counts what the session has sent already, so that nothing is passed over when records
+    come and go between two pages.
+    """
+
+    def __init__(self, within: ListWindow, client_id: int, element_id: int, page: Range) -> None:
+        self._within = within
+        self._records = within.records
+        self._place = {"client_id": client_id, "table_id": element_id}
+        self._offset, self._items = page
+        self._numbers = Numbers(within.records, client_id, element_id)
+        self._unseen = Unseen(within, client_id, element_id)
+
+    def total_new(self) -> int:
+        """How many records are new, those of earlier pages included."""
+        rest = self._within.count(self._unseen.again()) + self._within.count(self._unseen.new())
+        return rest + self._sent_before(INSERT)
+
+    def new(self, identity: int) -> Batch:
+        """Number the records that the client does not have, in the list's order, and note them.
+
+        Raises TransactionFailure when the numbers are used up.
+        """
+        if self._offset == 0:
+            self._forget_changes()
+        skipped = max(self._offset - self._sent_before(INSERT), 0)
+        batch = self._batch()
+        again = self._unseen.again().order_by(*self._within.ordered())
+        count = batch.add(paged(again, (0, self._items)), *self._change(), INSERT)
+        left = None if self._items is None else max(self._items - count, 0)
+        self._number(batch, identity, (skipped, left))
+        return batch
+
+    def total_changed(self, new: Batch) -> int:
+        """How many records have changed, those of earlier pages included."""
+        return self._within.count(self._changed(new)) + self._sent_before(UPDATE)
+
+    def changed(self, new: Batch) -> Batch:
+        """Note the records that have changed since the client saw them, and are not new to it."""
+        skipped = max(self._offset - self._sent_before(UPDATE), 0)
+        rows = self._changed(new).order_by(*self._within.ordered())
+        batch = self._batch()
+        batch.add(paged(rows, (skipped, self._items)), *self._change(), UPDATE)
+        return batch
+
+    def sent(self, batch: Batch, plan: Plan) -> Iterator[Row[Any]]:
+        """The planned columns of what a batch holds, as the records are now."""
+        noted = self._records.table(TABLE).alias()
+        joined = self._within.selection.scope.table.join(
+            noted, batch.holds(noted, self._within.key)
+        )
+        return self._within.stream(select().select_from(joined), plan)
+
+    def _number(self, batch: Batch, identity: int, page: Range) -> None:
+        skipped, left = page
+        for first, size in self._numbers.free_from(identity):
+            count = self._assign(first, (skipped, size if left is None else min(size, left)))
+            if count:
+                batch.add(*self._assigned(first, count), INSERT)
+                self._numbers.keep_run(identity, first + count)
+            left = None if left is None else left - count
+            if count < size or left == 0:
+                return
+        if self._within.count(self._unseen.new()):
+            raise TransactionFailure.because(NO_NUMBERS)
+
+    def _assign(self, first: int, page: Range) -> int:
+        """Map new records to consecutive numbers in one statement; returns how many."""
+        order = self._within.ordered()
+        place = func.row_number(type_=Integer).over(order_by=order)
+        number = place + literal(first - 1 - page[0])
+        record, seen = self._change()
+        constants = [literal(value) for value in self._place.values()]
+        columns: list[ColumnElement[Any]] = [*constants, record, number, false(), seen]
+        rows = self._unseen.new().with_only_columns(*columns, maintain_column_froms=True)
+        source = paged(rows.order_by(*order), page).params(self._records.parameters)
+        statement = insert(self._records.table("sync_map")).from_select(MAP_COLUMNS, source)
+        counted = statement.execution_options(preserve_rowcount=True)
+        return self._records.connection.execute(counted).rowcount
+
+    def _assigned(
+        self, first: int, count: int
+    ) -> tuple[Select[Any], ColumnElement[Any], ColumnElement[Any]]:
+        ids = self._records.table("sync_map")
+        numbered = ids.c.cuid.between(first, first + count - 1)
+        rows = select().select_from(ids).where(*self._mine(ids), numbered)
+        return rows, ids.c.record_id, ids.c.status_date
+
+    def _change(self) -> tuple[ColumnElement[Any], ColumnElement[Any]]:
+        """A record, and the change of it that is sent."""
+        modified = self._within.modified
+        return self._within.key, cast(null(), DateTime) if modified is None else modified
+
+    def _batch(self) -> Batch:
+        return Batch(self._records, *self._place.values())
+
+    def _sent_before(self, kind: str) -> int:
+        """How many records the session has sent before this page; nothing is before the first."""
+        if self._offset == 0:
+            return 0
+        sent = self._records.table(TABLE)
+        counted = select(func.count()).select_from(sent).where(*self._mine(sent))
+        counted = counted.where(sent.c.kind == kind, sent.c.resend.is_(False))
+        return int(self._records.connection.execute(counted).scalar_one())
+
+    def _changed(self, new: Batch) -> Select[Any]:
+        return self._unseen.changed(None if self._offset else new)
+
+    def _forget_changes(self) -> None:
+        """A list that is asked for from its beginning is sent from its beginning."""
+        table = self._records.table(TABLE)
+        self._records.connection.execute(
+            delete(table).where(*self._mine(table), table.c.kind == UPDATE)
+        )
+
+    def _mine(self, table: FromClause) -> list[ColumnElement[bool]]:
+        return [table.c[name] == value for name, value in self._place.items()]
