@@ -102,6 +102,14 @@ class Settings:
         default=True,
         description="Whether a user may register a sync client by inserting a syncClient.",
     )
+    file_library: Path = _setting(
+        kinds.PATH,
+        Path("var/files"),
+        "The folder of the files that ProcessDocument.do takes; all servers of a database share it.",
+    )
+    max_file_bytes: int = _setting(
+        kinds.SIZE, 64 * 1024**2, "The longest such file; a longer one is answered with 413."
+    )
     bind: str = _setting(kinds.ADDRESS, "127.0.0.1:8080", "The address that the server listens on.")
     workers: int = _setting(
         kinds.count(1, 256), 1, "Processes that serve; with PostgreSQL, one for each core is good."

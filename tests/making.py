@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import string
 
 from driving import Driver
 
@@ -11,7 +12,7 @@ from packetserver.catalogue.types import TYPES
 from packetserver.store.records import Records
 
 USERS = "access"
-KEY_FIELD = "id"
+DIGITS = string.digits + string.ascii_uppercase
 
 FIRST = {
     "integer": "7",
@@ -50,6 +51,7 @@ class Maker:
         self.catalogue = driver.engine.schema.catalogue
         self._known: dict[str, str] = {}
         self._numbers = itertools.count(1)
+        self._chosen = itertools.count(1)
 
     def object(self, element: str) -> ObjectType:
         return self.catalogue.objects[element]
@@ -129,7 +131,9 @@ class Maker:
         key = self.object(element).key
         if key is None or key.type.name == "integer":
             return {}
-        return {key.name: self.value(key)}
+        # Short, and yet another one each time.
+        digits = (DIGITS[number] for number in divmod(next(self._chosen), len(DIGITS)))
+        return {key.name: "".join(digits)}
 
     def insert(self, element: str, values: dict[str, str] | None = None) -> str:
         """Insert a record without validation; returns its key ("" for a keyless object)."""

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import logging
 import time
 from collections.abc import Iterator
 from datetime import timedelta
+from functools import cache
 from zoneinfo import ZoneInfo
 
 import tzlocal
@@ -22,14 +24,21 @@ from packetserver.security.authentication import Authenticator
 from packetserver.security.remembered import RememberedCredentials
 from packetserver.settings import Settings
 from packetserver.store.database import Database
+from packetserver.store.file_library import FileLibrary
 from packetserver.store.kept_settings import TABLE, read_kept
 from packetserver.store.schema import Schema, build_schema
+
+logger = logging.getLogger(__name__)
+
+CONTACTS_ONLY = "contacts"
+"""The setting that leaves every other object unprotected, as the original did."""
 
 __all__ = ["build_engine", "load_schema", "named", "open_database", "preferences_of", "zone_name"]
 
 
+@cache
 def load_schema() -> Schema:
-    """The installed catalogue with its tables, checked whole.
+    """The installed catalogue with its tables, checked whole; it cannot change while we run.
 
     Raises CatalogueError for anything in it that is wrong or that this server does not have.
     """
@@ -67,8 +76,9 @@ def preferences_of(settings: Settings) -> Preferences:
         language=settings.language,
         country=settings.country,
         currency=settings.currency,
+        library=FileLibrary(settings.file_library, settings.max_file_bytes),
         system_xml=None if settings.system_xml is None else str(settings.system_xml),
-        contacts_only=settings.permissions == "contacts",
+        contacts_only=settings.permissions == CONTACTS_ONLY,
         sync_overlap=timedelta(seconds=settings.sync_overlap_seconds),
         allow_client_registration=settings.allow_client_registration,
     )
@@ -80,6 +90,12 @@ def build_engine(settings: Settings) -> Engine:
     Raises CatalogueError, SettingsError or StoreUnavailable, whose texts say what to do.
     """
     schema = load_schema()
+    if settings.permissions == CONTACTS_ONLY:
+        logger.warning(
+            "PACKETSERVER_PERMISSIONS=%s: only contacts are protected; every user may read and"
+            " change everything else, users and roles included",
+            CONTACTS_ONLY,
+        )
     database, complete = open_database(settings, schema)
     remembered = RememberedCredentials(complete.remember_credentials_seconds)
     authenticator = Authenticator(complete, remembered, time.monotonic)

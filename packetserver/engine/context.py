@@ -11,9 +11,11 @@ from packetserver.catalogue.model import ObjectType, Target
 from packetserver.engine.answers import RecordSink
 from packetserver.engine.packet import Item, Packet
 from packetserver.security.principal import Principal
+from packetserver.store.file_library import FileLibrary
 from packetserver.store.plans import output_elements
 from packetserver.store.records import Records
 from packetserver.store.schema import Schema
+from packetserver.store.unit_of_work import UnitOfWork
 from packetserver.sync.guid_map import GuidMap
 from packetserver.sync.packet_log import PacketLog
 from packetserver.sync.windows import read_anchor
@@ -27,6 +29,7 @@ class Preferences:
     language: str
     country: str
     currency: str
+    library: FileLibrary
     system_xml: str | None = None
     contacts_only: bool = False
     sync_overlap: timedelta = timedelta(days=1)
@@ -68,6 +71,7 @@ class TransactionContext:
     packet: PacketContext
     records: Records
     meta: tuple[str, ...]
+    work: UnitOfWork
     shared_keys: dict[str, str] = field(default_factory=dict)
     permitted: dict[str, frozenset[str]] = field(default_factory=dict)
 

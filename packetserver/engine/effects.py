@@ -72,9 +72,11 @@ def after_update(writing: Writing, identity: dict[str, Any]) -> None:
 
 
 def instead_of_delete(writing: Writing, identity: dict[str, Any]) -> bool:
-    """Whether something else was done than to remove the record."""
-    named = writing.draft.object.on_delete
-    return any([INSTEAD[each.name](writing, each, identity) for each in named])
+    """Whether something else was done than to remove the record; every effect has its turn."""
+    done = False
+    for each in writing.draft.object.on_delete:
+        done = INSTEAD[each.name](writing, each, identity) or done
+    return done
 
 
 def _run_before(writing: Writing, named: Iterable[Named]) -> None:

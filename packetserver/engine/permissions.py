@@ -1,4 +1,4 @@
-"""May the principal do this to that record? (DECISIONS.md, Permissions; PROTOCOL.md 10)
+"""Whether the principal may do this to that record (DECISIONS.md, Permissions; PROTOCOL.md 10).
 
 Every object has a base permission, or a named rule that chooses among several from the record.
 The names here are those of the original's permission catalogue.

@@ -155,22 +155,20 @@ def _respond(
     is_user_client = context.principal.kind is PrincipalKind.USER_CLIENT
     if is_user_client and not is_allowed_for_user_client(transaction):
         return Response(None, (NOT_FOR_THIS_USER,))
-    errors: list[str] = []
-    records: RecordSet | None = None
     try:
         with work.part(alone=alone):
-            records = _carry_out(context, work, transaction, errors)
-            if errors:
-                raise TransactionFailure
+            return Response(transaction.id, (), _carry_out(context, work, transaction))
     except TransactionFailure as failure:
-        errors.extend(failure.lines)
-    return Response(transaction.id, tuple(errors), None if errors else records)
+        return Response(transaction.id, failure.lines)
 
 
 def _carry_out(
-    context: PacketContext, work: UnitOfWork, transaction: Transaction, errors: list[str]
+    context: PacketContext, work: UnitOfWork, transaction: Transaction
 ) -> RecordSet | None:
-    """The items in their order; messages are collected, the first item's records are kept."""
+    """The items in their order; the first item's records are kept.
+
+    Raises TransactionFailure with the messages of all items when there is any.
+    """
     check_meta(transaction.meta)
     client_id = context.principal.client_id
     parameters = {
@@ -178,15 +176,19 @@ def _carry_out(
         CLIENT: NO_CLIENT if client_id is None else client_id,
     }
     records = Records(context.schema, work.connection, parameters)
-    shared = TransactionContext(context, records, transaction.meta)
+    shared = TransactionContext(context, records, transaction.meta, work)
+    messages: list[str] = []
     kept: RecordSet | None = None
     for item in transaction.items:
         try:
             found = _item(context, shared, item, wanted=kept is None)
-        except ItemMessage as message:
-            errors.append(message.text)
-        else:
             kept = kept or found
+        except ItemMessage as message:
+            messages.append(message.text)
+        except TransactionFailure as failure:
+            raise TransactionFailure(*messages, *failure.lines) from failure
+    if messages:
+        raise TransactionFailure(*messages)
     return kept
 
 

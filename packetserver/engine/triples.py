@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from datetime import datetime
+from itertools import zip_longest
 
 from packetserver.catalogue.model import ObjectType
 from packetserver.catalogue.types import TYPES
 from packetserver.engine.packet import Property
 from packetserver.errors import TransactionFailure
 
+FIELD, DATA, TYPE = "field", "data", "type"
 SKIPPED = frozenset({"code", "guid"})
 NUMBERS = frozenset({"4", "8"})
 BOOLEANS = frozenset({"16", "-7"})
@@ -28,18 +30,26 @@ def plain_properties(
     """
     name: str | None = None
     data: Property | None = None
-    for each in properties:
-        if each.name == "field" and name is None:
+    sent = list(properties)
+    for each, following in zip_longest(sent, sent[1:]):
+        if each.name == FIELD and name is None and _opens(described, following):
             name = (each.text or "").strip()
-        elif each.name == "data" and name is not None:
+        elif each.name == DATA and name is not None:
             data = each
-        elif each.name == "type" and name is not None:
+        elif each.name == TYPE and name is not None:
             yield from _close(name, data, (each.text or "").strip(), now)
             name = data = None
         else:
             yield each
     if name is not None:
         raise TransactionFailure.because(f"{described.element}: the triple of {name} has no type")
+
+
+def _opens(described: ObjectType, following: Property | None) -> bool:
+    """Whether a `field` opens a triple: a column of that name may also be written directly."""
+    if described.field(FIELD) is None:
+        return True
+    return following is not None and following.name in {DATA, TYPE}
 
 
 def _close(name: str, data: Property | None, kind: str, now: datetime) -> Iterator[Property]:

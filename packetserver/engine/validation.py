@@ -82,7 +82,7 @@ def validate(writing: Writing) -> None:
     """Raises TransactionFailure with one line for each complaint, in the catalogue's order."""
     complaints = [f"{name}: {reason}" for name, reason in writing.draft.complaints]
     for each in writing.draft.object.rules:
-        for message in RULES[each.rule.name](writing, each.field, each.rule):
-            complaints.append(f"{each.field}: {message}")
+        messages = RULES[each.rule.name](writing, each.field, each.rule)
+        complaints.extend(f"{each.field}: {message}" for message in messages)
     if complaints:
         raise TransactionFailure(*FIXED_LINES, *dict.fromkeys(complaints))

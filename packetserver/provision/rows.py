@@ -10,7 +10,7 @@ from sqlalchemy import ColumnElement, Connection, Table, select
 
 from packetserver.catalogue.model import NOW
 from packetserver.errors import ProvisionError
-from packetserver.store.diagnosis import refusals_explained
+from packetserver.store.diagnosis import Attempt, refusals_explained
 from packetserver.store.records import Records
 from packetserver.store.schema import Schema
 from packetserver.store.setup import insert_with_key
@@ -80,7 +80,7 @@ class Rows:
         key = self.key(table)
         if key not in row:
             return int(self._records.insert_row(table, row))
-        with refusals_explained(self._connection, self._schema, table, row):
+        with refusals_explained(Attempt(self._connection, self._schema, table, row)):
             insert_with_key(self._connection, self._schema, self.table(table), row)
         return int(row[key])
 

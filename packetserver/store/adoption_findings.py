@@ -79,7 +79,12 @@ class Topic(Enum):
     )
     COARSE = (
         Weight.DIFFERENCE,
-        "Values are rounded when they are stored, and are read so.",
+        "Values may be rounded when they are stored, and are read so.",
+    )
+    FINE_TIME = (
+        Weight.DIFFERENCE,
+        "Times that other programs store here are finer than the milliseconds that clients see:"
+        " a client that has the newest change of such a record may be sent it again.",
     )
     MANDATORY = (
         Weight.DIFFERENCE,
@@ -148,6 +153,7 @@ class WireNames:
     def __init__(self, catalogue: Catalogue) -> None:
         self._elements: dict[str, list[str]] = {}
         self._fields: dict[tuple[str, str], list[str]] = {}
+        self._secrets: set[tuple[str, str]] = set()
         for each in catalogue.objects.values():
             if each.table is None:
                 continue
@@ -155,6 +161,8 @@ class WireNames:
             for field in each.stored_fields:
                 named = self._fields.setdefault((each.table, field.column or ""), [])
                 named.append(f"{each.element} {field.name}")
+                if field.secret is not None:
+                    self._secrets.add((each.table, field.column or ""))
 
     def table(self, name: str) -> str:
         """The elements whose records a table holds; empty when it holds none."""
@@ -167,6 +175,10 @@ class WireNames:
     def has_field(self, table: str, name: str) -> bool:
         """Whether clients can fill a column."""
         return (table, name) in self._fields
+
+    def is_secret(self, table: str, name: str) -> bool:
+        """Whether a column holds hashes of secrets."""
+        return (table, name) in self._secrets
 
 
 def by_topic(findings: tuple[Finding, ...]) -> Mapping[Topic, list[Finding]]:

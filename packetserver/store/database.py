@@ -52,7 +52,7 @@ class Database:
         of failing half way. Raises StoreUnavailable when the database is away.
         """
         with translated_errors(), self.engine.connect() as connection:
-            connection = connection.execution_options(packetserver_writes=writes)
+            connection.execution_options(packetserver_writes=writes)
             yield connection
 
     def ping(self) -> None:

@@ -15,7 +15,7 @@ def read_kept(connection: Connection, table: Table) -> dict[str, str]:
     if not inspect(connection).has_table(table.name):
         return {}
     rows = connection.execute(select(table.c.name, table.c.value))
-    return {name: value for name, value in rows}
+    return {row.name: row.value for row in rows}
 
 
 def keep(connection: Connection, table: Table, name: str, value: str) -> None:

@@ -11,7 +11,7 @@ from sqlalchemy.engine import Row
 
 from packetserver.catalogue.model import ObjectType
 from packetserver.store.derivations.reading import value_column
-from packetserver.store.diagnosis import refusals_explained
+from packetserver.store.diagnosis import Attempt, refusals_explained
 from packetserver.store.filters import chosen_order, conditions
 from packetserver.store.plans import Plan
 from packetserver.store.schema import Schema
@@ -42,6 +42,9 @@ class Records:
         """A table of the catalogue."""
         return self.schema.metadata.tables[name]
 
+    def _attempt(self, table: str, values: Mapping[str, Any], *, removing: bool = False) -> Attempt:
+        return Attempt(self.connection, self.schema, table, values, removing)
+
     def insert(self, described: ObjectType, values: Mapping[str, Any]) -> Any:
         """Store a record, given as column values; returns its key, None for a keyless object."""
         return self.insert_row(described.table or "", values)
@@ -51,7 +54,7 @@ class Records:
         target = self.table(table)
         key = self.schema.catalogue.tables[table].key
         statement = sqlalchemy.insert(target)
-        with refusals_explained(self.connection, self.schema, table, values):
+        with refusals_explained(self._attempt(table, values)):
             if key is None:
                 self.connection.execute(statement, dict(values))
                 return None
@@ -70,14 +73,14 @@ class Records:
         """Change rows of any table, chosen by equal columns; returns how many changed."""
         target = self.table(table)
         statement = sqlalchemy.update(target).where(*_equal(target, identity)).values(dict(values))
-        with refusals_explained(self.connection, self.schema, table, values):
+        with refusals_explained(self._attempt(table, values)):
             return self.connection.execute(statement).rowcount
 
     def delete_rows(self, table: str, identity: Mapping[str, Any]) -> int:
         """Remove rows of any table, chosen by equal columns; returns how many went."""
         target = self.table(table)
         statement = sqlalchemy.delete(target).where(*_equal(target, identity))
-        with refusals_explained(self.connection, self.schema, table, identity, removing=True):
+        with refusals_explained(self._attempt(table, identity, removing=True)):
             return self.connection.execute(statement).rowcount
 
     def stored(

@@ -71,8 +71,9 @@ class Scope:
                 raise KeyError(f"{name}.{before} points to no table")
             other = self.other(target)
             found = other.c[self.key_of(target)] == value
-            name, value = target, (
-                select(other.c[column]).where(found).correlate_except(other).scalar_subquery()
+            name, value = (
+                target,
+                (select(other.c[column]).where(found).correlate_except(other).scalar_subquery()),
             )
         return value
 

@@ -9,7 +9,20 @@ from typing import Any
 from alembic import command
 from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
-from sqlalchemy import Connection, Integer, Table, func, insert, inspect, select, text
+from sqlalchemy import (
+    Connection,
+    Integer,
+    Table,
+    cast,
+    column,
+    func,
+    insert,
+    inspect,
+    literal,
+    select,
+)
+from sqlalchemy import table as table_clause
+from sqlalchemy.dialects.postgresql import REGCLASS
 
 from packetserver.catalogue.loader import read_defaults
 from packetserver.catalogue.model import NOW
@@ -109,8 +122,15 @@ def _advance_sequence(connection: Connection, schema: Schema, table: Table) -> N
         return
     largest = connection.execute(select(func.max(table.c[described.key or ""]))).scalar()
     if largest is not None and largest >= 1:
-        statement = text("SELECT setval(CAST(:name AS regclass), :value)")
-        connection.execute(statement, {"name": f'"{described.sequence}"', "value": largest})
+        # Never backwards: the key of a record that was deleted must not come again.
+        last = select(column("last_value", Integer)).select_from(table_clause(described.sequence))
+        statement = select(
+            func.setval(
+                cast(literal(f'"{described.sequence}"'), REGCLASS),
+                func.greatest(largest, last.scalar_subquery()),
+            )
+        )
+        connection.execute(statement)
 
 
 def insert_with_key(

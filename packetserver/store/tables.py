@@ -189,6 +189,7 @@ def _add_references(metadata: MetaData, catalogue: model.Catalogue, described: m
                 [column.name], [f"{target.name}.{target.key}"], name=name, use_alter=True
             )
         )
-    for names in (*described.indexes, *_searched_columns(catalogue, described)):
+    searched = _searched_columns(catalogue, described)
+    for names in dict.fromkeys((*described.indexes, *searched)):
         index = "_".join((described.name, *names, "idx"))[:LONGEST_NAME]
         Index(index, *(table.c[name] for name in names))

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import datetime
 from typing import Any
 
 from sqlalchemy import Connection, MetaData, select
 
 from packetserver.store.records import Records
-from packetserver.sync.unconfirmed import confirm, expect_loss
+from packetserver.sync.unconfirmed import confirm, expect_loss, next_batch
 from packetserver.sync.windows import is_same_anchor
 
 CLIENTS, SESSIONS, KEY = "sync_client", "sync_session", "client_id"
@@ -46,6 +47,24 @@ def begin_session(records: Records, client_id: int, last: datetime | None, now: 
     records.insert_row(SESSIONS, {KEY: client_id, "started": now})
     expect_loss(records, client_id)
     return True
+
+
+def heed_repetition(records: Records, client_id: int, digest: Callable[[], str]) -> None:
+    """A packet that comes twice in a row, within a session, was not answered the first time.
+
+    HTTP libraries send a request again by themselves when a connection breaks. So what the packet
+    sent before is sent once more. ``digest`` tells packets apart.
+    """
+    table = records.table(SESSIONS)
+    last = select(table.c.packet, table.c.first_batch).where(table.c[KEY] == client_id)
+    row = records.connection.execute(last).first()
+    if row is None:
+        return
+    packet = digest()
+    if row.packet == packet:
+        expect_loss(records, client_id, row.first_batch)
+    values = {"packet": packet, "first_batch": next_batch(records, client_id)}
+    records.update_rows(SESSIONS, {KEY: client_id}, values)
 
 
 def end_session(

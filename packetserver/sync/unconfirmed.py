@@ -41,16 +41,23 @@ class Sent:
     seen: datetime | None
 
 
-def expect_loss(records: Records, client_id: int) -> None:
-    """Whatever was sent and not confirmed may have been lost (PROTOCOL.md 6.2, syncStart).
+def expect_loss(records: Records, client_id: int, first_batch: int = 0) -> None:
+    """What was sent, from that batch on, and not confirmed may have been lost.
 
     New records and gone ones are sent again by the next sync of their list. Changes are just
     forgotten: the client asks for their window once more.
     """
     table = records.table(TABLE)
-    mine = table.c.client_id == client_id
-    records.connection.execute(delete(table).where(mine, table.c.kind == UPDATE))
-    records.connection.execute(update(table).where(mine).values(resend=True))
+    lost = and_(table.c.client_id == client_id, table.c.batch >= first_batch)
+    records.connection.execute(delete(table).where(lost, table.c.kind == UPDATE))
+    records.connection.execute(update(table).where(lost).values(resend=True))
+
+
+def next_batch(records: Records, client_id: int) -> int:
+    """The number of the next batch for a client."""
+    table = records.table(TABLE)
+    last = select(func.max(table.c.batch)).where(table.c.client_id == client_id)
+    return int(records.connection.execute(last).scalar() or 0) + 1
 
 
 def confirm(records: Records, client_id: int) -> None:
@@ -73,8 +80,7 @@ class Batch:
         self._records = records
         self._table = records.table(TABLE)
         self._place: Mapping[str, int] = {"client_id": client_id, "table_id": table_id}
-        last = select(func.max(self._table.c.batch)).where(*self._mine(self._table))
-        self.number = (records.connection.execute(last).scalar() or 0) + 1
+        self.number = next_batch(records, client_id)
 
     def add(
         self,

@@ -1,0 +1,123 @@
+"""How the tables of a database differ from those that the catalogue describes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+
+from packetserver.catalogue.model import NOW, Catalogue, Column, Table
+from packetserver.store.adoption_findings import Finding, Topic, WireNames
+from packetserver.store.adoption_found import FoundColumn, FoundTable
+
+EXPECTED: Mapping[str, frozenset[str]] = {
+    "integer": frozenset({"integer"}),
+    "double": frozenset({"double precision"}),
+    "boolean": frozenset({"boolean"}),
+    "text": frozenset({"character varying", "text"}),
+    "timestamp": frozenset({"timestamp without time zone"}),
+    "date": frozenset({"date"}),
+    "binary": frozenset({"bytea"}),
+}
+"""PostgreSQL's words for each type of the catalogue."""
+
+CLOSE: Mapping[tuple[str, str], Topic] = {
+    ("integer", "bigint"): Topic.FINER,
+    ("integer", "smallint"): Topic.NARROW,
+    ("double", "real"): Topic.COARSE,
+    ("double", "numeric"): Topic.COARSE,
+    ("text", "character"): Topic.PADDED,
+    ("date", "timestamp without time zone"): Topic.FINER,
+}
+"""Other types that the server can work with all the same, and what that means."""
+
+MILLISECONDS = 3
+HASH_LENGTH = 76
+"""Characters of a salted hash (packetserver.security.secrets)."""
+
+
+def compare(catalogue: Catalogue, found: Mapping[str, FoundTable]) -> Iterator[Finding]:
+    """The differences of all tables that both sides have, and the tables that only one has."""
+    names = WireNames(catalogue)
+    for table in catalogue.tables.values():
+        if table.name in found:
+            yield from _compare_table(table, found[table.name], names)
+    for name in sorted(set(found) - set(catalogue.tables) - {"alembic_version"}):
+        targets = sorted(set(found[name].references.values()) & set(catalogue.tables))
+        yield Finding(Topic.UNKNOWN_TABLE, name, f"refers to {', '.join(targets)}" if targets else "")
+
+
+def _compare_table(table: Table, found: FoundTable, names: WireNames) -> Iterator[Finding]:
+    if table.key is not None and table.key not in found.columns:
+        yield Finding(Topic.NO_KEY, table.name, f"{table.key} is missing", names.table(table.name))
+    for column in table.columns.values():
+        if column.name in found.columns:
+            yield from _compare_column(table, column, found, names)
+    for column in found.columns.values():
+        if column.name not in table.columns:
+            topic = Topic.NOT_FILLED if column.must_be_given else Topic.UNKNOWN_COLUMN
+            concerns = names.table(table.name) if column.must_be_given else ""
+            yield Finding(topic, f"{table.name}.{column.name}", column.words, concerns)
+
+
+def _compare_column(
+    table: Table, column: Column, found: FoundTable, names: WireNames
+) -> Iterator[Finding]:
+    place = f"{table.name}.{column.name}"
+    concerns = names.column(table.name, column.name)
+    actual = found.columns[column.name]
+    kind = _compare_type(column, actual, is_secret=names.is_secret(table.name, column.name))
+    if kind is not None:
+        yield Finding(kind, place, f"{actual.words} instead of {_words(column)}", concerns)
+    if column.name != table.key:
+        emptiness = _compare_emptiness(table, column, actual, names)
+        if emptiness is not None:
+            yield Finding(emptiness, place, "", concerns or names.table(table.name))
+    target = found.references.get(column.name)
+    if target is not None and not (column.references and column.constrained):
+        yield Finding(Topic.CHECKED, place, f"refers to {target}", concerns)
+
+
+def _compare_type(column: Column, found: FoundColumn, *, is_secret: bool) -> Topic | None:
+    if found.type in EXPECTED[column.type]:
+        if column.type == "timestamp":
+            return _compare_precision(found)
+        return _compare_length(column, found, is_secret=is_secret) if column.type == "text" else None
+    close = CLOSE.get((column.type, found.type), Topic.OTHER_TYPE)
+    if close is Topic.PADDED:
+        # A single character has no room for blanks.
+        length = _compare_length(column, found, is_secret=is_secret)
+        return length or (Topic.PADDED if found.length != 1 else None)
+    return close
+
+
+def _compare_precision(found: FoundColumn) -> Topic | None:
+    if found.precision is None or found.precision == MILLISECONDS:
+        return None
+    return Topic.COARSE if found.precision < MILLISECONDS else Topic.FINE_TIME
+
+
+def _compare_length(column: Column, found: FoundColumn, *, is_secret: bool) -> Topic | None:
+    if found.length == column.max_length:
+        return None
+    if found.length is None or (column.max_length is not None and found.length > column.max_length):
+        return Topic.LONGER
+    return Topic.SHORT_SECRET if is_secret and found.length < HASH_LENGTH else Topic.SHORT
+
+
+def _compare_emptiness(
+    table: Table, column: Column, found: FoundColumn, names: WireNames
+) -> Topic | None:
+    """What it means that one side lets a column be empty and the other does not."""
+    if found.nullable:
+        return None if column.nullable else Topic.OPTIONAL
+    if names.has_field(table.name, column.name):
+        return Topic.MANDATORY if column.nullable else None
+    # Only times are filled without a field, and what has no default is filled by an effect.
+    is_left_out = column.nullable or column.default not in {None, NOW}
+    return Topic.NOT_FILLED if is_left_out and found.must_be_given else None
+
+
+def _words(column: Column) -> str:
+    """The type as the original would declare it."""
+    if column.type == "timestamp":
+        return "timestamp(3)"
+    return f"{column.type}({column.max_length})" if column.max_length else column.type

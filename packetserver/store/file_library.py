@@ -1,0 +1,195 @@
+"""The bytes of files: below a folder of the disk, each beside a row that says whose they are.
+
+Bytes are in place before their row is committed, and go after the commit that takes their record.
+So a crash can leave bytes that no row names, or a row whose bytes go the next time that a file is
+removed, but never a record whose bytes are missing.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import logging
+import os
+import re
+import secrets
+import tempfile
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import IO
+
+from sqlalchemy import (
+    Connection,
+    Integer,
+    String,
+    bindparam,
+    column,
+    delete,
+    insert,
+    literal,
+    select,
+    table,
+)
+
+from packetserver.errors import PacketTooLarge, StoreUnavailable
+from packetserver.store.unit_of_work import UnitOfWork
+
+logger = logging.getLogger(__name__)
+
+LARGEST_SIZE = 2**31 - 1
+"""What the column of a file's size can hold."""
+
+INCOMING = "incoming"
+NAME = re.compile(r"(\d{4})(\d{4})\d{6}-[0-9a-f]{32}", re.ASCII)
+"""A name that this server gave; its date says in which folder the bytes are."""
+
+VERSIONS = "project_files_version"
+"""The records that bytes belong to; when one is removed, its row of bytes loses it."""
+
+_FILES = table(
+    "packetserver_file",
+    column("filename", String),
+    column("version_id", Integer),
+    column("size", Integer),
+    column("sha256", String),
+)
+_RELEASED = select(_FILES.c.filename).where(_FILES.c.version_id.is_(None))
+_FORGET = delete(_FILES).where(_FILES.c.filename == bindparam("removed"))
+
+
+@dataclass(frozen=True, slots=True)
+class ReceivedFile:
+    """Bytes that have arrived whole and are safe on the disk, under a name for the time being."""
+
+    path: Path
+    size: int
+    sha256: str
+
+
+@dataclass(frozen=True, slots=True)
+class FileLibrary:
+    """The folder of all files; one of them may have up to ``limit`` bytes."""
+
+    folder: Path
+    limit: int
+
+    @contextmanager
+    def received(self, chunks: Iterable[bytes]) -> Iterator[ReceivedFile]:
+        """Bytes that have arrived; at the end they are gone again unless they were placed.
+
+        Raises PacketTooLarge for more than the limit, StoreUnavailable when the disk refuses, and
+        what the chunks raise.
+        """
+        with contextlib.ExitStack() as undo:
+            file = undo.enter_context(self._incoming())
+            undo.callback(Path(file.name).unlink, missing_ok=True)
+            yield self._written(chunks, file)
+
+    def place(self, received: ReceivedFile, name: str) -> None:
+        """Give bytes their place for good, safe from a loss of power.
+
+        Raises StoreUnavailable when the disk refuses; the bytes may be in place all the same.
+        """
+        target = self.path_of(name)
+        with _disk_errors():
+            target.parent.mkdir(parents=True, exist_ok=True)
+            received.path.rename(target)
+            for folder in (target.parent, target.parent.parent, self.folder):
+                _sync_folder(folder)
+
+    def path_of(self, name: str) -> Path:
+        """Where the bytes of a name are, in a folder for its year and one for its day.
+
+        Raises ValueError for a name that `new_name` cannot have given.
+        """
+        found = NAME.fullmatch(name)
+        if found is None:
+            raise ValueError(f"{name!r} is no name of a file of this server")
+        return self.folder / found.group(1) / found.group(2) / name
+
+    def remove(self, name: str) -> None:
+        """Remove the bytes of a name, if they are there.
+
+        Raises StoreUnavailable when the disk refuses.
+        """
+        with _disk_errors():
+            self.path_of(name).unlink(missing_ok=True)
+
+    def remove_released(self, work: UnitOfWork) -> None:
+        """Remove all bytes whose record is gone; a hook for after the commit that took it."""
+        names = work.connection.execute(_RELEASED).scalars().all()
+        removed = [name for name in names if self._is_removed(name)]
+        if removed:
+            work.connection.execute(_FORGET, [{"removed": name} for name in removed])
+            work.commit()
+
+    def _is_removed(self, name: str) -> bool:
+        try:
+            self.remove(name)
+        except StoreUnavailable:
+            logger.warning("The bytes of %s stay until they can be removed", name)
+            return False
+        return True
+
+    @contextmanager
+    def _incoming(self) -> Iterator[IO[bytes]]:
+        with _disk_errors():
+            folder = self.folder / INCOMING
+            folder.mkdir(parents=True, exist_ok=True)
+            file = tempfile.NamedTemporaryFile(dir=folder, delete=False)  # noqa: SIM115
+        with file:
+            yield file
+
+    def _written(self, chunks: Iterable[bytes], file: IO[bytes]) -> ReceivedFile:
+        size, digest = 0, hashlib.sha256()
+        for chunk in chunks:
+            size += len(chunk)
+            if size > min(self.limit, LARGEST_SIZE):
+                most = min(self.limit, LARGEST_SIZE)
+                raise PacketTooLarge(f"The file is longer than the {most} bytes that are taken")
+            digest.update(chunk)
+            with _disk_errors():
+                file.write(chunk)
+        with _disk_errors():
+            file.flush()
+            os.fsync(file.fileno())
+        return ReceivedFile(Path(file.name), size, digest.hexdigest())
+
+
+def new_name(now: datetime) -> str:
+    """A name that no other file has; ``now`` is wall clock of the configured zone."""
+    return f"{now:%Y%m%d%H%M%S}-{secrets.token_hex(16)}"
+
+
+def keep(connection: Connection, name: str, version: int, received: ReceivedFile) -> None:
+    """Say whose bytes those of a name are, and what they are."""
+    values = {"filename": name, "version_id": version}
+    facts = {"size": received.size, "sha256": received.sha256}
+    connection.execute(insert(_FILES), {**values, **facts})
+
+
+def is_kept(connection: Connection, name: str) -> bool:
+    """Whether a row names these bytes."""
+    found = select(literal(1)).where(_FILES.c.filename == name)
+    return connection.execute(found).first() is not None
+
+
+@contextmanager
+def _disk_errors() -> Iterator[None]:
+    """Turns a refusal of the disk into StoreUnavailable."""
+    try:
+        yield
+    except OSError as error:
+        raise StoreUnavailable(f"the folder of files cannot be used: {error.strerror}") from error
+
+
+def _sync_folder(folder: Path) -> None:
+    """Make the names in a folder durable."""
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
