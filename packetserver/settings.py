@@ -108,7 +108,7 @@ class Settings:
         "The folder of the files that ProcessDocument.do takes; all servers of a database share it.",
     )
     max_file_bytes: int = _setting(
-        kinds.SIZE, 64 * 1024**2, "The longest such file; a longer one is answered with 413."
+        kinds.SIZE, 64 * 1024**2, "The longest file that ProcessDocument.do takes; a longer one is answered with 413."
     )
     bind: str = _setting(kinds.ADDRESS, "127.0.0.1:8080", "The address that the server listens on.")
     workers: int = _setting(

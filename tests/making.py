@@ -144,6 +144,28 @@ class Maker:
         assert answer.errors == (), f"{element} {sent}"
         return answer.records[0].texts[0] if meta else ""
 
+    def named(self, element: str) -> dict[str, str]:
+        """Insert a record; returns what names it: its key, or the fields that identify it."""
+        described = self.object(element)
+        identity = {
+            name: text
+            for name, text in self.needed(element).items()
+            if name in described.identified_by
+        }
+        key = self.insert(element, identity)
+        return identity if described.key is None else {described.key.name: key}
+
+    def changed(self, element: str) -> dict[str, str]:
+        """A value for a field that an update may change; empty when there is none."""
+        described = self.object(element)
+        free = (
+            each
+            for each in self.settable(element)
+            if each.update and self.catalogue.table_of(each) is None
+        )
+        found = next((each for each in free if each.name not in described.identified_by), None)
+        return {} if found is None else {found.name: self.value(found, second=True)}
+
     def wire_only(self, element: str) -> dict[str, str]:
         """Secrets that a record needs, and controls that keep an insert from making others."""
         described = self.object(element)

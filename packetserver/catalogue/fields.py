@@ -24,7 +24,7 @@ Line = Mapping[str, Any]
 
 FIELD_KEYS = frozenset(
     {
-        *("column", "type", "key", "key_may_be_sent", "max", "null", "default", "initial"),
+        *("column", "type", "key", "max", "null", "default", "initial"),
         *("required", "references", "references_table", "references_by", "foreign_key"),
         *("unset", "empty", "insert", "update", "cut", "secret", "true_texts", "derived", "shown"),
     }

@@ -111,6 +111,7 @@ def _merge(base: Definition, change: Definition) -> dict[str, Any]:
 
 def _read_objects(file: Traversable) -> Iterator[ObjectType]:
     for element, definition in _definitions(file):
+        _check_keys(file.name, element, definition)
         try:
             yield _read_object(file.name, element, definition)
         except (KeyError, TypeError, ValueError, AttributeError) as error:
@@ -119,14 +120,12 @@ def _read_objects(file: Traversable) -> Iterator[ObjectType]:
 
 
 def _read_object(file: str, element: str, definition: Definition) -> ObjectType:
-    _check_keys(file, element, definition)
     where = (file, element)
     lines = definition.get("fields", {})
     read_fields, aliases = field_reading.read_fields(where, lines, definition.get("unset"))
     key = next((each for each in read_fields.values() if each.key), None)
     filters, filter_aliases = field_reading.read_filters(where, definition.get("filters", {}))
     field_reading.add_key_filters(key, aliases, filters, filter_aliases)
-    sync = definition.get("sync", {})
     return ObjectType(
         element=element,
         list_element=definition.get("list"),
@@ -135,8 +134,7 @@ def _read_object(file: str, element: str, definition: Definition) -> ObjectType:
         table=definition.get("table"),
         key=key,
         identified_by=tuple(definition.get("identified_by", ())),
-        key_may_be_sent=definition.get("key_may_be_sent", False)
-        or any(line.get("key_may_be_sent") for line in lines.values()),
+        key_may_be_sent=definition.get("key_may_be_sent", False),
         permission=definition.get("permission"),
         permission_rule=definition.get("permission_rule", "plain"),
         forced_to_user=tuple(definition.get("forced_to_user", ())),
@@ -144,8 +142,8 @@ def _read_object(file: str, element: str, definition: Definition) -> ObjectType:
         order=tuple(definition.get("order", ())),
         order_paged=tuple(definition.get("order_paged", ())),
         always=_named_list(definition.get("always", ())),
-        sync_inserted=sync.get("inserted"),
-        sync_updated=sync.get("updated"),
+        sync_inserted=definition.get("sync", {}).get("inserted"),
+        sync_updated=definition.get("sync", {}).get("updated"),
         trashes=definition.get("delete", "remove") == "trash",
         removes=tuple(_table_and_column(each) for each in definition.get("removes", ())),
         ignored_filters=frozenset(definition.get("ignored_filters", ())),

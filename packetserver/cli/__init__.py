@@ -5,6 +5,7 @@ from __future__ import annotations
 import click
 
 import packetserver
+from packetserver.cli.adopt_command import adopt
 from packetserver.cli.catalogue_commands import catalogue
 from packetserver.cli.client_commands import client
 from packetserver.cli.database_commands import init_db, provision
@@ -14,7 +15,7 @@ from packetserver.cli.serve_command import serve
 from packetserver.cli.setting_commands import show_settings
 from packetserver.cli.user_commands import user
 
-COMMANDS = (init_db, serve, send, provision, user, client, catalogue, show_settings)
+COMMANDS = (init_db, serve, send, provision, adopt, user, client, catalogue, show_settings)
 """In the order in which one meets them."""
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterable, Iterator, Sequence
 
 from packetserver.engine.actions import ACTIONS, carry_out
@@ -13,6 +14,7 @@ from packetserver.engine.context import (
     Preferences,
     TransactionContext,
 )
+from packetserver.engine.documents import Documents
 from packetserver.engine.packet import CommitLevel, Item, Options, Packet, Transaction
 from packetserver.engine.targets import check_meta, find_target, is_allowed_for_user_client
 from packetserver.errors import ItemMessage, NotAuthorized, RecordRefused, TransactionFailure
@@ -25,7 +27,7 @@ from packetserver.store.records import Records
 from packetserver.store.schema import Schema
 from packetserver.store.unit_of_work import UnitOfWork, unit_of_work
 from packetserver.sync.packet_log import LoggedTransaction, PacketLog
-from packetserver.sync.sessions import take_turn
+from packetserver.sync.sessions import heed_repetition, take_turn
 
 NOT_AUTHORIZED = "Not authorized"
 NO_TRANSACTIONS = "No transactions found"
@@ -50,6 +52,7 @@ class Engine:
         self.schema = schema
         self.authenticator = authenticator
         self.preferences = preferences
+        self.documents = Documents(database, schema, authenticator, preferences)
 
     def ping(self) -> None:
         """Raises StoreUnavailable when the database does not answer."""
@@ -97,8 +100,8 @@ class Engine:
         writes = any(_writes(item) for each in transactions for item in each.items)
         alone = len(transactions) == 1
         with unit_of_work(self.database, writes=writes) as work:
-            if writes and context.principal.client_id is not None:
-                take_turn(work.connection, self.schema.metadata, context.principal.client_id)
+            if writes:
+                self._take_turn(context, work, transactions)
             responses = tuple(_respond(context, work, each, alone=alone) for each in transactions)
             failed = any(each.status for each in responses)
             if writes and not failed:
@@ -109,6 +112,21 @@ class Engine:
         responses = tuple(_undone(each) for each in responses) if failed else responses
         self._log_alone(context, _logged(transactions, responses))
         return responses
+
+    def _take_turn(
+        self, context: PacketContext, work: UnitOfWork, transactions: Sequence[Transaction]
+    ) -> None:
+        """A sync client's packets change its map one after the other."""
+        client_id = context.principal.client_id
+        if client_id is None:
+            return
+        take_turn(work.connection, self.schema.metadata, client_id)
+        content = (context.anchors, context.validate, transactions)
+        heed_repetition(
+            Records(self.schema, work.connection),
+            client_id,
+            lambda: hashlib.sha256(repr(content).encode()).hexdigest(),
+        )
 
     def _log(
         self, context: PacketContext, work: UnitOfWork, entries: Iterable[LoggedTransaction]

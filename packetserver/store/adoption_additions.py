@@ -1,32 +1,24 @@
-"""What this server adds to a database that the original made; nothing that is there is touched."""
+"""What a database that the original made lacks, of what can be added beside what is there."""
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from datetime import datetime
-from types import MappingProxyType
-from typing import Any
 
-from sqlalchemy import Connection, MetaData, column, insert, select, table, text
-from sqlalchemy.schema import CreateColumn
+from sqlalchemy import Connection, String, column, func, select, table, text
 
-from packetserver.catalogue.loader import read_defaults
-from packetserver.catalogue.model import Catalogue, Column, Table
-from packetserver.store.adoption_findings import Finding, Topic, WireNames
-from packetserver.store.adoption_found import FoundTable, next_value
-from packetserver.store.adoption_rows import count_in_the_way, largest_key
-from packetserver.store.defaults import default_rows
+from packetserver.catalogue.model import Table
+from packetserver.store.adoption_findings import Finding, Topic
+from packetserver.store.adoption_found import FoundTable
+from packetserver.store.adoption_rows import count_in_the_way
 from packetserver.store.guid_columns import SYSTEM
-from packetserver.store.tables import build_tables
+from packetserver.store.schema import Schema
+from packetserver.store.tables import LONGEST_NAME
 
 SYSTEMS, ELEMENTS = "sync_system", "sync_table"
-KEYLESS_KINDS = frozenset({"lookup", "table"})
-"""Objects whose key `shareKey` does not share (PROTOCOL.md 3.1)."""
-
-INTEGERS = frozenset({"integer", "bigint", "smallint"})
-RELATIONS = text("SELECT relname FROM pg_class WHERE relnamespace = CAST(current_schema() AS regnamespace)")
+RELATIONS = text(
+    "SELECT relname FROM pg_class WHERE relnamespace = CAST(current_schema() AS regnamespace)"
+)
 
 Found = Mapping[str, FoundTable]
 
@@ -43,15 +35,104 @@ class NewIndex:
 
 @dataclass(frozen=True, slots=True)
 class Additions:
-    """What a database lacks that can be added to it: names of tables, columns by their table."""
+    """What is to be added: tables, columns with their tables, indexes, and rows for sync clients.
+
+    ``lacks_system`` is whether sync_system has no row for the catalogue, ``elements`` are those
+    without a row in sync_table.
+    """
 
     tables: tuple[str, ...]
     columns: tuple[tuple[str, str], ...]
     indexes: tuple[NewIndex, ...]
-    has_system: bool
+    lacks_system: bool
     elements: tuple[str, ...]
 
     def __bool__(self) -> bool:
-        return bool(self.tables or self.columns or self.indexes or self.elements) or (
-            not self.has_system
-        )
+        """Whether there is anything to add."""
+        lists = (self.tables, self.columns, self.indexes, self.elements)
+        return any(lists) or self.lacks_system
+
+
+def find_additions(connection: Connection, schema: Schema, found: Found) -> Additions:
+    """What the database lacks; an index that rows stand in the way of is left out."""
+    tables = schema.catalogue.tables
+    return Additions(
+        tables=tuple(name for name in tables if name not in found),
+        columns=tuple(_missing_columns(tables, found)),
+        indexes=tuple(_missing_indexes(connection, schema, found)),
+        lacks_system=not _has_system(connection, found),
+        elements=tuple(_missing_elements(connection, schema, found)),
+    )
+
+
+def rows_in_the_way(connection: Connection, schema: Schema, found: Found) -> Iterator[Finding]:
+    """The unique indexes that cannot be added, and how many values are not unique."""
+    for name, columns in _missing_unique(schema, found):
+        count = count_in_the_way(connection, name, columns, found[name])
+        if count:
+            fact = f"{count} values of ({', '.join(columns)}) stand in more than one row"
+            yield Finding(Topic.NOT_UNIQUE, name, fact)
+
+
+def _missing_columns(tables: Mapping[str, Table], found: Found) -> Iterator[tuple[str, str]]:
+    for described in tables.values():
+        if described.name in found:
+            missing = set(described.columns) - set(found[described.name].columns)
+            # A key cannot be added to rows that are there.
+            yield from (
+                (described.name, name)
+                for name in described.columns
+                if name in missing and name != described.key
+            )
+
+
+def _missing_unique(schema: Schema, found: Found) -> Iterator[tuple[str, tuple[str, ...]]]:
+    for described in schema.catalogue.tables.values():
+        if described.name in found:
+            for columns in described.unique:
+                if not found[described.name].is_unique(columns):
+                    yield described.name, columns
+
+
+def _missing_indexes(connection: Connection, schema: Schema, found: Found) -> Iterator[NewIndex]:
+    taken = set(connection.execute(RELATIONS).scalars())
+    for name, columns in _missing_unique(schema, found):
+        if not count_in_the_way(connection, name, columns, found[name]):
+            chosen = "_".join((name, *columns, "key"))[:LONGEST_NAME]
+            yield NewIndex(name, columns, unique=True, name=None if chosen in taken else chosen)
+    for chosen, name, columns in _missing_plain(schema, found):
+        yield NewIndex(name, columns, unique=False, name=None if chosen in taken else chosen)
+
+
+def _missing_plain(schema: Schema, found: Found) -> Iterator[tuple[str, str, tuple[str, ...]]]:
+    """Names of indexes that are not unique, with their tables and columns."""
+    for name, described in schema.metadata.tables.items():
+        for index in sorted(described.indexes, key=lambda each: str(each.name)):
+            columns = tuple(each.name for each in index.columns)
+            if (
+                name in found
+                and not found[name].is_indexed(columns)
+                and _has_all(schema, found, name, columns)
+            ):
+                yield str(index.name), name, columns
+
+
+def _has_all(schema: Schema, found: Found, name: str, columns: tuple[str, ...]) -> bool:
+    """Whether the table has these columns, or gets them."""
+    addable = set(schema.catalogue.tables[name].columns) - {schema.catalogue.tables[name].key}
+    return set(columns) <= addable | set(found[name].columns)
+
+
+def _has_system(connection: Connection, found: Found) -> bool:
+    if SYSTEMS not in found:
+        return False
+    statement = select(func.count()).select_from(table(SYSTEMS))
+    return bool(connection.execute(statement.where(column("system_id") == SYSTEM)).scalar())
+
+
+def _missing_elements(connection: Connection, schema: Schema, found: Found) -> Iterator[str]:
+    known: set[str] = set()
+    if ELEMENTS in found:
+        statement = select(column("element_name", String)).select_from(table(ELEMENTS))
+        known.update(connection.execute(statement.where(column("system_id") == SYSTEM)).scalars())
+    return (name for name in schema.catalogue.targets if name not in known)

@@ -42,7 +42,9 @@ def compare(catalogue: Catalogue, found: Mapping[str, FoundTable]) -> Iterator[F
             yield from _compare_table(table, found[table.name], names)
     for name in sorted(set(found) - set(catalogue.tables) - {"alembic_version"}):
         targets = sorted(set(found[name].references.values()) & set(catalogue.tables))
-        yield Finding(Topic.UNKNOWN_TABLE, name, f"refers to {', '.join(targets)}" if targets else "")
+        yield Finding(
+            Topic.UNKNOWN_TABLE, name, f"refers to {', '.join(targets)}" if targets else ""
+        )
 
 
 def _compare_table(table: Table, found: FoundTable, names: WireNames) -> Iterator[Finding]:
@@ -51,11 +53,11 @@ def _compare_table(table: Table, found: FoundTable, names: WireNames) -> Iterato
     for column in table.columns.values():
         if column.name in found.columns:
             yield from _compare_column(table, column, found, names)
-    for column in found.columns.values():
-        if column.name not in table.columns:
-            topic = Topic.NOT_FILLED if column.must_be_given else Topic.UNKNOWN_COLUMN
-            concerns = names.table(table.name) if column.must_be_given else ""
-            yield Finding(topic, f"{table.name}.{column.name}", column.words, concerns)
+    for unknown in found.columns.values():
+        if unknown.name not in table.columns:
+            topic = Topic.NOT_FILLED if unknown.must_be_given else Topic.UNKNOWN_COLUMN
+            concerns = names.table(table.name) if unknown.must_be_given else ""
+            yield Finding(topic, f"{table.name}.{unknown.name}", unknown.words, concerns)
 
 
 def _compare_column(
@@ -80,7 +82,9 @@ def _compare_type(column: Column, found: FoundColumn, *, is_secret: bool) -> Top
     if found.type in EXPECTED[column.type]:
         if column.type == "timestamp":
             return _compare_precision(found)
-        return _compare_length(column, found, is_secret=is_secret) if column.type == "text" else None
+        return (
+            _compare_length(column, found, is_secret=is_secret) if column.type == "text" else None
+        )
     close = CLOSE.get((column.type, found.type), Topic.OTHER_TYPE)
     if close is Topic.PADDED:
         # A single character has no room for blanks.

@@ -26,48 +26,66 @@ class Topic(Enum):
     )
     OTHER_TYPE = (
         Weight.MENDING,
-        "The column is of a kind that this server does not expect: requests that touch these"
-        " fields may fail.",
+        (
+            "The column is of a kind that this server does not expect: requests that touch these"
+            " fields may fail."
+        ),
     )
     NOT_FILLED = (
         Weight.MENDING,
-        "The column wants a value, has no default, and this server never fills it: every insert"
-        " of these objects is refused, until it has a default.",
+        (
+            "The column wants a value, has no default, and this server never fills it: every insert"
+            " of these objects is refused, until it has a default."
+        ),
     )
     NO_KEYS_GIVEN = (
         Weight.MENDING,
-        "No sequence gives the keys: every insert of these objects is refused, until the column"
-        " has the default nextval('…').",
+        (
+            "No sequence gives the keys: every insert of these objects is refused, until the column"
+            " has the default nextval('…')."
+        ),
     )
     BEHIND = (
         Weight.MENDING,
-        "The sequence is behind the keys that are there: inserts are refused as having a key that"
-        " exists, until setval('…') moves it.",
+        (
+            "The sequence is behind the keys that are there: inserts are refused as having a key that"
+            " exists, until setval('…') moves it."
+        ),
     )
     NOT_UNIQUE = (
         Weight.MENDING,
-        "Rows stand in the way of a unique index, which was not added: a client that sends such a"
-        " guid is answered with any one of its records.",
+        (
+            "Rows stand in the way of a unique index, which was not added: a client that sends such a"
+            " guid is answered with any one of its records."
+        ),
     )
     NO_ROW = (
         Weight.MENDING,
-        "A row is missing that belongs to every database: what this server enters by itself is"
-        " refused.",
+        (
+            "A row is missing that belongs to every database: what this server enters by itself is"
+            " refused."
+        ),
     )
     NO_PERMISSION = (
         Weight.MENDING,
-        "No role can hold the permission, because this database does not know it: users are"
-        " refused these objects.",
+        (
+            "No role can hold the permission, because this database does not know it: users are"
+            " refused these objects."
+        ),
     )
     SHORT = (
         Weight.DIFFERENCE,
-        "The column is shorter than this server allows: a text that does not fit is refused with"
-        ' "A value does not fit its field".',
+        (
+            "The column is shorter than this server allows: a text that does not fit is refused with"
+            ' "A value does not fit its field".'
+        ),
     )
     SHORT_SECRET = (
         Weight.DIFFERENCE,
-        "A salted hash does not fit: no password or code can be set, and PACKETSERVER_UPGRADE_SECRETS"
-        " must stay off. Those that are there work.",
+        (
+            "A salted hash does not fit: no password or code can be set, and PACKETSERVER_UPGRADE_SECRETS"
+            " must stay off. Those that are there work."
+        ),
     )
     PADDED = (
         Weight.DIFFERENCE,
@@ -83,18 +101,24 @@ class Topic(Enum):
     )
     FINE_TIME = (
         Weight.DIFFERENCE,
-        "Times that other programs store here are finer than the milliseconds that clients see:"
-        " a client that has the newest change of such a record may be sent it again.",
+        (
+            "Times that other programs store here are finer than the milliseconds that clients see:"
+            " a client that has the newest change of such a record may be sent it again."
+        ),
     )
     MANDATORY = (
         Weight.DIFFERENCE,
-        "The column may not be empty here: a record without it is refused with"
-        ' "A field that may not be empty has no value".',
+        (
+            "The column may not be empty here: a record without it is refused with"
+            ' "A field that may not be empty has no value".'
+        ),
     )
     UNCHECKED = (
         Weight.DIFFERENCE,
-        "The database does not check the reference: an id of a record that does not exist is"
-        " stored, and reads as a record without a name.",
+        (
+            "The database does not check the reference: an id of a record that does not exist is"
+            " stored, and reads as a record without a name."
+        ),
     )
     CHECKED = (
         Weight.DIFFERENCE,
@@ -122,8 +146,10 @@ class Topic(Enum):
     )
     UNKNOWN_TABLE = (
         Weight.HARMLESS,
-        "This server does not know the table: it is kept, and no client sees it. A record that"
-        " one of its rows refers to cannot be removed.",
+        (
+            "This server does not know the table: it is kept, and no client sees it. A record that"
+            " one of its rows refers to cannot be removed."
+        ),
     )
 
     @property

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Connection, column, inspect, select, text
+from sqlalchemy import Boolean, Connection, Integer, column, inspect, select, text
 from sqlalchemy.engine.interfaces import ReflectedForeignKeyConstraint, ReflectedIndex
 
 COLUMNS = text(
@@ -137,6 +137,7 @@ def next_value(connection: Connection, sequence: str) -> int | None:
     if name is None:
         return None
     # Not nextval, which would take it.
-    state = select(column("last_value"), column("is_called")).select_from(text(name))
+    columns = (column("last_value", Integer), column("is_called", Boolean))
+    state = select(*columns).select_from(text(name))
     last, is_called = connection.execute(state).one()
     return int(last) + 1 if is_called else int(last)

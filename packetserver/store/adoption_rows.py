@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from typing import Any
 
-from sqlalchemy import Connection, column, func, select, table
+from sqlalchemy import ColumnClause, Connection, Integer, String, column, func, select, table
 
 from packetserver.catalogue.model import Catalogue, Table
 from packetserver.store.adoption_findings import Finding, Topic, WireNames
@@ -53,7 +54,7 @@ def _examine_keys(
 
 def largest_key(connection: Connection, name: str, key: str) -> int:
     """The largest key of a table; 0 when it is empty."""
-    statement = select(func.max(column(key))).select_from(table(name))
+    statement = select(func.max(column(key, Integer))).select_from(table(name))
     return int(connection.execute(statement).scalar() or 0)
 
 
@@ -79,9 +80,7 @@ def _has(found: Found, name: str, column_name: str) -> bool:
     return name in found and column_name in found[name].columns
 
 
-def _count_dangling(
-    connection: Connection, here: tuple[str, str], there: tuple[str, str]
-) -> int:
+def _count_dangling(connection: Connection, here: tuple[str, str], there: tuple[str, str]) -> int:
     referring = table(here[0], column(here[1])).alias("referring")
     target = table(there[0], column(there[1])).alias("target")
     reference = referring.c[here[1]]
@@ -98,7 +97,7 @@ def count_in_the_way(
     if not set(columns) <= set(found.columns):
         every = select(func.count()).select_from(table(name))
         return int(connection.execute(every).scalar_one())
-    parts = [column(each) for each in columns]
+    parts: list[ColumnClause[Any]] = [column(each) for each in columns]
     repeated = (
         select(*parts)
         .select_from(table(name))
@@ -119,7 +118,7 @@ def _missing_rows(connection: Connection, found: Found) -> Iterator[Finding]:
 
 
 def _missing_permissions(connection: Connection, catalogue: Catalogue) -> Iterator[Finding]:
-    statement = select(column("permission")).select_from(table(PERMISSIONS))
+    statement = select(column("permission", String)).select_from(table(PERMISSIONS))
     known = set(connection.execute(statement).scalars())
     wanted: dict[str, list[str]] = {}
     for each in catalogue.objects.values():

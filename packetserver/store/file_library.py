@@ -11,13 +11,10 @@ import contextlib
 import hashlib
 import logging
 import os
-import re
-import secrets
 import tempfile
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import datetime
 from pathlib import Path
 from typing import IO
 
@@ -32,9 +29,11 @@ from sqlalchemy import (
     literal,
     select,
     table,
+    update,
 )
 
 from packetserver.errors import PacketTooLarge, StoreUnavailable
+from packetserver.store.file_names import place_of
 from packetserver.store.unit_of_work import UnitOfWork
 
 logger = logging.getLogger(__name__)
@@ -43,11 +42,10 @@ LARGEST_SIZE = 2**31 - 1
 """What the column of a file's size can hold."""
 
 INCOMING = "incoming"
-NAME = re.compile(r"(\d{4})(\d{4})\d{6}-[0-9a-f]{32}", re.ASCII)
-"""A name that this server gave; its date says in which folder the bytes are."""
+"""The folder of bytes that have no place yet."""
 
 VERSIONS = "project_files_version"
-"""The records that bytes belong to; when one is removed, its row of bytes loses it."""
+"""The records that bytes belong to."""
 
 _FILES = table(
     "packetserver_file",
@@ -101,14 +99,8 @@ class FileLibrary:
                 _sync_folder(folder)
 
     def path_of(self, name: str) -> Path:
-        """Where the bytes of a name are, in a folder for its year and one for its day.
-
-        Raises ValueError for a name that `new_name` cannot have given.
-        """
-        found = NAME.fullmatch(name)
-        if found is None:
-            raise ValueError(f"{name!r} is no name of a file of this server")
-        return self.folder / found.group(1) / found.group(2) / name
+        """Where the bytes of a name are; raises ValueError for a name of another making."""
+        return self.folder / place_of(name)
 
     def remove(self, name: str) -> None:
         """Remove the bytes of a name, if they are there.
@@ -159,16 +151,17 @@ class FileLibrary:
         return ReceivedFile(Path(file.name), size, digest.hexdigest())
 
 
-def new_name(now: datetime) -> str:
-    """A name that no other file has; ``now`` is wall clock of the configured zone."""
-    return f"{now:%Y%m%d%H%M%S}-{secrets.token_hex(16)}"
-
-
 def keep(connection: Connection, name: str, version: int, received: ReceivedFile) -> None:
     """Say whose bytes those of a name are, and what they are."""
     values = {"filename": name, "version_id": version}
     facts = {"size": received.size, "sha256": received.sha256}
     connection.execute(insert(_FILES), {**values, **facts})
+
+
+def release(connection: Connection, versions: Sequence[int]) -> None:
+    """Say that bytes have no record any more: `FileLibrary.remove_released` may remove them."""
+    released = _FILES.c.version_id.in_(versions)
+    connection.execute(update(_FILES).where(released).values(version_id=None))
 
 
 def is_kept(connection: Connection, name: str) -> bool:

@@ -25,11 +25,13 @@ class Mapped:
     """A record that a client has named.
 
     ``seen`` is the change of the record that the client is known to have, None when that is not
-    known. ``sent`` is what a sync has sent of it since, if the client has not confirmed it.
+    known. ``is_numbered`` says that the guid is the server's choice. ``sent`` is what a sync has
+    sent of it since, if the client has not confirmed it.
     """
 
     record_id: int
     seen: datetime | None
+    is_numbered: bool
     sent: Sent | None
 
     def has_seen(self, last: datetime | None, said: datetime | None) -> bool:
@@ -45,8 +47,13 @@ class Mapped:
 
     @property
     def is_free(self) -> bool:
-        """Whether the client never had the record, if it now calls another one by its guid."""
-        return self.sent is not None and self.sent.kind == INSERT
+        """Whether the client has no such record, when it now calls another one by the guid.
+
+        It never had it, if it did not get what the server sent; or it knows that it is gone.
+        """
+        if self.sent is None or not self.is_numbered:
+            return False
+        return self.sent.gone or self.sent.kind == INSERT
 
 
 def is_same_time(one: datetime | None, other: datetime | None) -> bool:
@@ -93,14 +100,18 @@ class GuidMap:
             *(ids.c[name] == sent.c[name] for name in ("client_id", "table_id", "record_id"))
         )
         statement = (
-            select(ids.c.record_id, ids.c.status_date, sent.c.kind, sent.c.seen)
+            select(ids.c.record_id, ids.c.status_date, ids.c.complete)
+            .add_columns(sent.c.kind, sent.c.seen, sent.c.gone)
             .select_from(ids.outerjoin(sent, same))
             .where(*self._of(ids, element), ids.c.cuid == guid)
         )
         row = self._connection.execute(statement).first()
         if row is None:
             return None
-        return Mapped(row[0], row[1], None if row[2] is None else Sent(row[2], row[3]))
+        record_id, seen, is_numbered, kind, *rest = row
+        return Mapped(
+            record_id, seen, bool(is_numbered), None if kind is None else Sent(kind, *rest)
+        )
 
     def add(self, element: str, record_id: int, guid: int, seen: datetime | None) -> None:
         """The client calls a record so from now on.

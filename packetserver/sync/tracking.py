@@ -13,12 +13,12 @@ from sqlalchemy import (
     Select,
     cast,
     delete,
-    false,
     func,
     insert,
     literal,
     null,
     select,
+    true,
 )
 from sqlalchemy.engine import Row
 
@@ -109,7 +109,7 @@ class TrackedList:
         number = place + literal(first - 1 - page[0])
         record, seen = self._change()
         constants = [literal(value) for value in self._place.values()]
-        columns: list[ColumnElement[Any]] = [*constants, record, number, false(), seen]
+        columns: list[ColumnElement[Any]] = [*constants, record, number, true(), seen]
         rows = self._unseen.new().with_only_columns(*columns, maintain_column_froms=True)
         source = paged(rows.order_by(*order), page).params(self._records.parameters)
         statement = insert(self._records.table("sync_map")).from_select(MAP_COLUMNS, source)
@@ -138,7 +138,9 @@ class TrackedList:
             return 0
         sent = self._records.table(TABLE)
         counted = select(func.count()).select_from(sent).where(*self._mine(sent))
-        counted = counted.where(sent.c.kind == kind, sent.c.resend.is_(False))
+        counted = counted.where(
+            sent.c.kind == kind, sent.c.resend.is_(False), sent.c.gone.is_(False)
+        )
         return int(self._records.connection.execute(counted).scalar_one())
 
     def _changed(self, new: Batch) -> Select[Any]:

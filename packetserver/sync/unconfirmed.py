@@ -6,7 +6,7 @@ only once the client ends its session; when it begins anew instead, it is sent a
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -16,6 +16,7 @@ from sqlalchemy import (
     FromClause,
     Select,
     and_,
+    case,
     delete,
     func,
     literal,
@@ -30,15 +31,16 @@ from packetserver.store.records import Records
 TABLE = "sync_unconfirmed"
 INSERT, UPDATE, DELETE = "insert", "update", "delete"
 IDENTITY = ("client_id", "table_id", "record_id")
-COLUMNS = (*IDENTITY, "kind", "seen", "resend", "batch")
+COLUMNS = (*IDENTITY, "kind", "seen", "gone", "resend", "batch")
 
 
 @dataclass(frozen=True, slots=True)
 class Sent:
-    """What was sent of a record, and the change of it that was sent."""
+    """What was sent of a record, and the change of it that was sent; perhaps that it is gone."""
 
     kind: str
     seen: datetime | None
+    gone: bool
 
 
 def expect_loss(records: Records, client_id: int, first_batch: int = 0) -> None:
@@ -65,9 +67,9 @@ def confirm(records: Records, client_id: int) -> None:
     ids, table = records.table("sync_map"), records.table(TABLE)
     came = and_(table.c.client_id == client_id, table.c.resend.is_(False))
     same = and_(*(ids.c[name] == table.c[name] for name in IDENTITY))
-    seen = update(ids).where(same, came, table.c.kind != DELETE).values(status_date=table.c.seen)
-    records.connection.execute(seen)
-    gone = select(table.c.table_id, table.c.record_id).where(came, table.c.kind == DELETE)
+    shown = and_(same, came, table.c.gone.is_(False))
+    records.connection.execute(update(ids).where(shown).values(status_date=table.c.seen))
+    gone = select(table.c.table_id, table.c.record_id).where(came, table.c.gone.is_(True))
     named = tuple_(ids.c.table_id, ids.c.record_id).in_(gone)
     records.connection.execute(delete(ids).where(ids.c.client_id == client_id, named))
     records.connection.execute(delete(table).where(came))
@@ -91,23 +93,23 @@ class Batch:
     ) -> int:
         """Note the records of a select, with the change that is sent; returns how many they are.
 
-        A record that is new to the client remains new until the client has confirmed it, even
-        when a change of it is sent.
+        A record that is new to the client remains new until the client has confirmed it,
+        whatever else is sent of it.
         """
         place = [literal(each) for each in self._place.values()]
-        columns = [*place, record, literal(kind), seen, literal(value=False), literal(self.number)]
+        is_gone, no = literal(kind == DELETE), literal(value=False)
+        columns = [*place, record, literal(kind), seen, is_gone, no, literal(self.number)]
         source = rows.with_only_columns(*columns, maintain_column_froms=True)
-        source = source.params(self._records.parameters)
-        changed = ["seen", "resend", "batch"]
-        return self._upsert(source, changed if kind == UPDATE else [*changed, "kind"])
+        return self._upsert(source.params(self._records.parameters))
 
-    def _upsert(self, source: Select[Any], changed: Sequence[str]) -> int:
+    def _upsert(self, source: Select[Any]) -> int:
         connection = self._records.connection
         dialect = postgresql if connection.dialect.name == "postgresql" else sqlite
         statement = dialect.insert(self._table).from_select(COLUMNS, source)
-        statement = statement.on_conflict_do_update(
-            index_elements=IDENTITY, set_={name: statement.excluded[name] for name in changed}
-        )
+        sent = statement.excluded
+        changed: dict[str, Any] = {name: sent[name] for name in COLUMNS[len(IDENTITY) :]}
+        changed["kind"] = case((self._table.c.kind == INSERT, INSERT), else_=sent.kind)
+        statement = statement.on_conflict_do_update(index_elements=IDENTITY, set_=changed)
         counted = statement.execution_options(preserve_rowcount=True)
         return connection.execute(counted).rowcount
 

@@ -8,7 +8,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, FromClause, Select, and_, false, func, not_, or_, select
 
 from packetserver.sync.lists import ListWindow
-from packetserver.sync.unconfirmed import DELETE, TABLE, Batch
+from packetserver.sync.unconfirmed import TABLE, Batch
 
 
 class Unseen:
@@ -95,7 +95,7 @@ class Unseen:
 
     def _is_pending(self) -> ColumnElement[bool]:
         """Whether a record must be sent again: it may not have come, or it went and is back."""
-        return or_(self._sent.c.resend.is_(True), self._sent.c.kind == DELETE)
+        return or_(self._sent.c.resend.is_(True), self._sent.c.gone.is_(True))
 
     def _is_unseen(self, modified: ColumnElement[Any]) -> ColumnElement[bool]:
         seen = func.coalesce(self._sent.c.seen, self._ids.c.status_date)

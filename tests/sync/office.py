@@ -22,8 +22,9 @@ from packetserver.store.database import Database
 from packetserver.store.schema import Schema
 
 ZONE = "America/New_York"
-START = datetime(2026, 3, 2, 15, 0, tzinfo=UTC)
-"""10:00 in the configured zone, far from any change of the clocks."""
+START = datetime(2035, 3, 5, 15, 0, tzinfo=UTC)
+"""10:00 in the configured zone: later than what the database was made with, and far from any change
+of the clocks."""
 
 
 @dataclass

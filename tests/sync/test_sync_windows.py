@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import dataclasses
-from datetime import timedelta
-
 import pytest
+from driving import item
 
 from sync.office import Office
 
@@ -32,15 +30,13 @@ def test_what_was_entered_at_the_anchor_is_in_the_window_before(office: Office) 
 
 @pytest.mark.parametrize("meta", [("name",), ("guid", "name")])
 def test_a_change_is_sent_once_the_record_is_old(office: Office, meta: tuple[str, ...]) -> None:
-    key = office.account(name="old", entered=AT_TEN)
+    key = office.account(name="old", entered=AT_TEN, modified=AT_TEN)
     office.account(name="never changed", entered=AT_TEN, modified=AT_TEN)
-    office.admin.key("account", "update", {"id": key, "name": "changed"})
     client = office.client()
-    anchors = {"last": "2026-01-01 00:00:00.0", "following": "2027-01-01 00:00:00.0"}
+    anchors = {"last": "2034-01-01 00:00:00.0", "following": "2036-01-01 00:00:00.0"}
     assert client.sync(meta=meta, **anchors) == []
-    entered = {"id": office.account(name="x", entered="2025-12-31 23:59:59.999")}
-    office.admin.key("account", "update", {**entered, "name": "y"})
-    unmapped = {"guid": "-1", "name": "y"}
+    office.admin.key("account", "update", {"id": key, "name": "changed"})
+    unmapped = {"guid": "-1", "name": "changed"}
     assert client.sync(meta=meta, **anchors) == [("update", *(unmapped[each] for each in meta))]
 
 
@@ -68,8 +64,8 @@ def test_an_anchor_that_is_no_time_is_none(office: Office, anchor: str) -> None:
 
 def test_anchors_are_read_as_shipped_clients_write_them(office: Office) -> None:
     office.account(name="a")
-    assert office.client().sync(following="3/2/26 9:59:59 AM EST") == []
-    assert office.client().sync(following="02.03.26 16:00:00 MEZ") == [("insert", "1", "a")]
+    assert office.client().sync(following="3/5/35 9:59:59 AM EST") == []
+    assert office.client().sync(following="05.03.35 16:00:00 MEZ") == [("insert", "1", "a")]
 
 
 def test_without_guid_nothing_is_remembered(office: Office) -> None:
@@ -101,12 +97,12 @@ def test_filters_hold(office: Office) -> None:
 
 
 def test_a_list_without_times_is_sent_as_far_as_it_is_unknown(office: Office) -> None:
-    folder = office.client()
-    office.admin.send("surveyQuestion", "insert", {"description": "a"})
-    meta = ("guid", "id")
-    sent = folder.sync("accessLogList", meta=meta)
-    assert [each[0] for each in sent] == ["insert"] * len(sent)
-    assert folder.sync("accessLogList", meta=meta) == []
+    client = office.client()
+    for title in ("b", "a"):
+        office.client(2).key("ticketDefect", "insert", {"title": title})
+    fresh = [("insert", "1", "b"), ("insert", "2", "a")]
+    assert client.sync("ticketDefectList", meta=("guid", "title"), last=AT_TEN) == fresh
+    assert client.sync("ticketDefectList", meta=("guid", "title"), last=AT_TEN) == []
 
 
 def test_trashed_records_are_in_no_window(office: Office) -> None:
@@ -121,15 +117,8 @@ def test_trashed_records_are_in_no_window(office: Office) -> None:
 
 def test_only_the_first_item_s_records_are_noted(office: Office) -> None:
     office.account(name="a")
-    user = office.client().send_all
-    (answer,) = user(
-        [_sync("userList"), _sync("accountList")], meta=["guid"], following=office.client().now()
-    )
+    client = office.client()
+    items = [item(element, "sync") for element in ("userList", "accountList")]
+    (answer,) = client.send_all(items, meta=["guid"], following=client.now())
     assert answer.records
-    assert office.client().sync() == [("insert", "1", "a")]
-
-
-def _sync(element: str) -> object:
-    from driving import item  # noqa: PLC0415
-
-    return item(element, "sync")
+    assert client.sync() == [("insert", "1", "a")]

@@ -15,6 +15,8 @@ from packetserver.engine.permissions import DELETE, demand
 from packetserver.engine.sharing import share_key
 from packetserver.engine.validation import Writing
 from packetserver.errors import TransactionFailure
+from packetserver.store.file_library import VERSIONS as FILE_VERSIONS
+from packetserver.store.file_library import release
 from packetserver.store.records import Records
 
 DELETED = "delete"
@@ -47,7 +49,8 @@ def _is_trashed(described: ObjectType, stored: dict[str, Any]) -> bool:
 def _remove(call: Call, identity: dict[str, Any], stored: dict[str, Any]) -> None:
     described = call.object
     if described.trashed_column is None:
-        remove_row(call.records, described.table or "", identity)
+        if FILE_VERSIONS in remove_row(call.records, described.table or "", identity):
+            call.transaction.work.after_commit(call.preferences.library.remove_released)
         return
     now = call.transaction.now()
     values = {described.trashed_column: now}
@@ -56,15 +59,22 @@ def _remove(call: Call, identity: dict[str, Any], stored: dict[str, Any]) -> Non
     call.records.update(described, identity, values)
 
 
-def remove_row(records: Records, table: str, identity: dict[str, Any]) -> None:
-    """Remove rows with all that belongs to them, and to that in turn (schemas: `removes`)."""
+def remove_row(records: Records, table: str, identity: dict[str, Any]) -> set[str]:
+    """Remove rows with all that belongs to them, and to that in turn (schemas: `removes`).
+
+    Returns the tables that rows were removed from.
+    """
     catalogue = records.schema.catalogue
     key = catalogue.tables[table].key
+    tables = {table}
     children = {
         pair for each in catalogue.objects.values() if each.table == table for pair in each.removes
     }
     if children and key is not None:
         for value in records.values(table, key, identity):
             for child, column in sorted(children):
-                remove_row(records, child, {column: value})
+                tables |= remove_row(records, child, {column: value})
+    if table == FILE_VERSIONS:
+        release(records.connection, records.values(table, key or "", identity))
     records.delete_rows(table, identity)
+    return tables

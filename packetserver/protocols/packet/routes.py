@@ -18,12 +18,14 @@ from werkzeug.datastructures import Headers
 
 from packetserver.engine import answers
 from packetserver.engine.answers import RecordSink
+from packetserver.engine.documents import Documents
 from packetserver.engine.packet import CommitLevel, Options, Packet
 from packetserver.errors import PacketError, PacketTooLarge, StoreUnavailable
 from packetserver.protocols.packet.body import RequestBody
 from packetserver.protocols.packet.builder import Limits
 from packetserver.protocols.packet.charsets import UTF_8, OutputEncoding
 from packetserver.protocols.packet.decoding import DecodedBody, response_encoding
+from packetserver.protocols.packet.documents import process_document
 from packetserver.protocols.packet.forms import find_packet
 from packetserver.protocols.packet.reader import PacketReader
 from packetserver.protocols.packet.writer import RecordSpool, document, fault_document
@@ -58,6 +60,10 @@ class PacketEngine(Protocol):
     def ping(self) -> None:
         """Raises StoreUnavailable when the database does not answer."""
 
+    @property
+    def documents(self) -> Documents:
+        """What takes files that come by themselves."""
+
 
 def about_page() -> Response:
     """Tells a person with a browser what this address is for."""
@@ -69,6 +75,7 @@ def packet_blueprint(engine: PacketEngine, settings: Settings) -> Blueprint:
     blueprint = Blueprint("packet", __name__)
     handlers: Mapping[str, Callable[[], Response]] = {
         "ProcessPacket.do": lambda: _process_packet(engine, settings),
+        "ProcessDocument.do": lambda: process_document(engine.documents, settings, _host()),
     }
 
     # The last path segment decides (DECISIONS.md, Routing), for every method that there is.
@@ -82,6 +89,11 @@ def packet_blueprint(engine: PacketEngine, settings: Settings) -> Blueprint:
         return handler()
 
     return blueprint
+
+
+def _host() -> str:
+    """The name that the client used for this server."""
+    return host_name(request.headers.get("Host", ""))
 
 
 def _unknown_action() -> Response:
@@ -156,14 +168,13 @@ class Exchange:
 
     def _processed(self, packet: Packet) -> Response:
         encoding = self._encoding()
-        headers = self._request.headers
         with contextlib.ExitStack() as resources:
             spool = RecordSpool(encoding, self._settings.spool_memory_bytes)
             resources.callback(spool.close)
             responses = self._engine.process(
                 packet,
-                read_options(headers),
-                host_name(headers.get("Host", "")),
+                read_options(self._request.headers),
+                _host(),
                 self._request.remote_addr or "",
                 spool,
             )

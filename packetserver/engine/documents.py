@@ -1,0 +1,175 @@
+"""A file that comes by itself, and its record: both are stored, or neither (PROTOCOL.md 1.6)."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+from collections.abc import Sequence
+
+from packetserver.engine.actions import INSERT
+from packetserver.engine.answers import RecordSink
+from packetserver.engine.context import (
+    Call,
+    Output,
+    PacketContext,
+    Preferences,
+    TransactionContext,
+)
+from packetserver.engine.document_record import Document, insert_document
+from packetserver.engine.packet import Item, Packet
+from packetserver.engine.validation import FIXED_LINES
+from packetserver.errors import (
+    ItemMessage,
+    NotAuthorized,
+    RecordRefused,
+    StoreUnavailable,
+    TransactionFailure,
+)
+from packetserver.security.authentication import REFUSAL, Authenticator
+from packetserver.security.credentials import Credentials
+from packetserver.store.database import Database
+from packetserver.store.derived import PRESENT
+from packetserver.store.file_library import ReceivedFile, is_kept, keep
+from packetserver.store.file_names import new_name
+from packetserver.store.guid_columns import CLIENT, NO_CLIENT
+from packetserver.store.records import Records
+from packetserver.store.schema import Schema
+from packetserver.store.unit_of_work import UnitOfWork, unit_of_work
+from packetserver.sync.packet_log import LoggedTransaction, PacketLog
+
+logger = logging.getLogger(__name__)
+
+FILE = "fileItem"
+
+
+class NoRecords(RecordSink):
+    """Takes no record: the answer to a file shows none."""
+
+    def position(self) -> int:
+        """Where it always is."""
+        return 0
+
+    def write(self, action: str, names: Sequence[str], texts: Sequence[str]) -> None:
+        """Drop a record."""
+
+
+class Documents:
+    """Stores files with their records; safe to use from many threads."""
+
+    def __init__(
+        self,
+        database: Database,
+        schema: Schema,
+        authenticator: Authenticator,
+        preferences: Preferences,
+    ) -> None:
+        self._database = database
+        self._schema = schema
+        self._authenticator = authenticator
+        self._preferences = preferences
+        self.library = preferences.library
+
+    def store(
+        self,
+        credentials: Credentials,
+        document: Document,
+        received: ReceivedFile,
+        host: str,
+        address: str,
+    ) -> tuple[str, ...]:
+        """Store a file; returns what is wrong with it, nothing when it is stored.
+
+        ``host`` and ``address`` are those of `Engine.process`. Raises StoreUnavailable when the
+        database or the folder of files is away.
+        """
+        try:
+            context = self._authenticate(credentials, host, address)
+        except NotAuthorized:
+            return (REFUSAL,)
+        try:
+            self._store(context, document, received)
+        except ItemMessage as message:
+            return self._refused(context, (message.text,))
+        except RecordRefused as refusal:
+            return self._refused(context, (refusal.reason,))
+        except TransactionFailure as failure:
+            lines = tuple(line for line in failure.lines if line not in FIXED_LINES)
+            return self._refused(context, lines or failure.lines)
+        return ()
+
+    def _authenticate(self, credentials: Credentials, host: str, address: str) -> PacketContext:
+        with unit_of_work(self._database, writes=self._authenticator.upgrades) as work:
+            principal = self._authenticator.authenticate(
+                work.connection, credentials, host, self._preferences.now()
+            )
+            work.commit()
+        log = PacketLog(credentials.system_id, principal.client_id, address)
+        return PacketContext(
+            packet=Packet(credentials, ()),
+            validate=True,
+            principal=principal,
+            schema=self._schema,
+            preferences=self._preferences,
+            sink=NoRecords(),
+            log=log,
+        )
+
+    def _store(self, context: PacketContext, document: Document, received: ReceivedFile) -> None:
+        name = new_name(self._preferences.now())
+        with contextlib.ExitStack() as undo:
+            with unit_of_work(self._database, writes=True) as work:
+                version = insert_document(_call(context, work), document, received, name)
+                keep(work.connection, name, version, received)
+                undo.callback(self._discard, name)
+                self.library.place(received, name)
+                self._log(context, work, ())
+                work.commit()
+            undo.pop_all()
+
+    def _discard(self, name: str) -> None:
+        """Remove the bytes of a record that was not stored.
+
+        A commit whose answer is lost may have been one: then the bytes stay.
+        """
+        try:
+            with unit_of_work(self._database, writes=False) as work:
+                if not is_kept(work.connection, name):
+                    self.library.remove(name)
+        except StoreUnavailable:
+            logger.warning("The file %s stays, perhaps without a record", name)
+
+    def _refused(self, context: PacketContext, lines: tuple[str, ...]) -> tuple[str, ...]:
+        with unit_of_work(self._database, writes=True) as work:
+            self._log(context, work, lines)
+            work.commit()
+        return lines
+
+    def _log(self, context: PacketContext, work: UnitOfWork, lines: tuple[str, ...]) -> None:
+        """A file is logged like a packet that inserts its record."""
+        is_stored = not lines
+        entry = LoggedTransaction(
+            reference_id=None,
+            element_name=FILE,
+            action=INSERT,
+            status_code=0 if is_stored else 1,
+            record_count=1 if is_stored else 0,
+            message="\n".join(lines) or None,
+        )
+        records = Records(self._schema, work.connection)
+        context.log.write(records, self._preferences.now(), (entry,))
+
+
+def _call(context: PacketContext, work: UnitOfWork) -> Call:
+    """The insert that a packet could ask for, but for the bytes."""
+    client_id = context.principal.client_id
+    parameters = {
+        PRESENT: context.preferences.now(),
+        CLIENT: NO_CLIENT if client_id is None else client_id,
+    }
+    records = Records(context.schema, work.connection, parameters)
+    target = context.schema.catalogue.target(FILE)
+    if target is None:
+        raise KeyError(f"the catalogue has no {FILE}")
+    transaction = TransactionContext(context, records, (), work)
+    output = Output(context.sink, wanted=False)
+    return Call(transaction, Item(FILE, {"action": INSERT}, ()), target, output)
