@@ -163,7 +163,8 @@ class Maker:
             for each in self.settable(element)
             if each.update and self.catalogue.table_of(each) is None
         )
-        found = next((each for each in free if each.name not in described.identified_by), None)
+        kept = {*described.identified_by, "modified"}
+        found = next((each for each in free if each.name not in kept), None)
         return {} if found is None else {found.name: self.value(found, second=True)}
 
     def wire_only(self, element: str) -> dict[str, str]:

@@ -64,9 +64,7 @@ def _added(additions: Additions, names: WireNames, heading: str) -> Iterator[str
         yield from ("", "Nothing that this server needs is missing.")
         return
     yield from ("", heading)
-    tables = [
-        (name, names.table(name) or "for sync clients and settings") for name in additions.tables
-    ]
+    tables = [(name, names.table(name) or "no object of its own") for name in additions.tables]
     yield from _part("Tables, without rows.", tables)
     columns = [(f"{table}.{name}", names.column(table, name)) for table, name in additions.columns]
     yield from _part("Columns; rows that are there have the default in them, or nothing.", columns)

@@ -70,7 +70,7 @@ def rows_in_the_way(connection: Connection, schema: Schema, found: Found) -> Ite
     for name, columns in _missing_unique(schema, found):
         count = count_in_the_way(connection, name, columns, found[name])
         if count:
-            fact = f"{count} values of ({', '.join(columns)}) stand in more than one row"
+            fact = f"values of ({', '.join(columns)}) in more than one row: {count}"
             yield Finding(Topic.NOT_UNIQUE, name, fact)
 
 

@@ -29,6 +29,9 @@ CLOSE: Mapping[tuple[str, str], Topic] = {
 }
 """Other types that the server can work with all the same, and what that means."""
 
+REFUSING = frozenset({Topic.SHORT, Topic.NARROW, Topic.OTHER_TYPE})
+"""Types that some values do not fit."""
+
 MILLISECONDS = 3
 HASH_LENGTH = 76
 """Characters of a salted hash (packetserver.security.secrets)."""
@@ -66,45 +69,50 @@ def _compare_column(
     place = f"{table.name}.{column.name}"
     concerns = names.column(table.name, column.name)
     actual = found.columns[column.name]
-    kind = _compare_type(column, actual, is_secret=names.is_secret(table.name, column.name))
-    if kind is not None:
-        yield Finding(kind, place, f"{actual.words} instead of {_words(column)}", concerns)
+    fact = f"{actual.words} instead of {_words(column)}"
+    for topic in _compare_type(column, actual, is_secret=names.is_secret(table.name, column.name)):
+        yield Finding(_in_table(topic, table, names), place, fact, concerns)
     if column.name != table.key:
         emptiness = _compare_emptiness(table, column, actual, names)
         if emptiness is not None:
-            yield Finding(emptiness, place, "", concerns or names.table(table.name))
+            fact = "may not be empty" if emptiness is Topic.OWN_TABLE else ""
+            yield Finding(emptiness, place, fact, concerns or names.table(table.name))
     target = found.references.get(column.name)
     if target is not None and not (column.references and column.constrained):
         yield Finding(Topic.CHECKED, place, f"refers to {target}", concerns)
 
 
-def _compare_type(column: Column, found: FoundColumn, *, is_secret: bool) -> Topic | None:
-    if found.type in EXPECTED[column.type]:
-        if column.type == "timestamp":
-            return _compare_precision(found)
-        return (
-            _compare_length(column, found, is_secret=is_secret) if column.type == "text" else None
-        )
-    close = CLOSE.get((column.type, found.type), Topic.OTHER_TYPE)
-    if close is Topic.PADDED:
+def _is_own(table: Table, names: WireNames) -> bool:
+    """Whether this server, and no client, writes a table."""
+    return table.name.startswith("sync_") and not names.table(table.name)
+
+
+def _in_table(topic: Topic, table: Table, names: WireNames) -> Topic:
+    """What a difference means in a table that this server writes by itself."""
+    return Topic.OWN_TABLE if topic in REFUSING and _is_own(table, names) else topic
+
+
+def _compare_type(column: Column, found: FoundColumn, *, is_secret: bool) -> Iterator[Topic]:
+    is_expected = found.type in EXPECTED[column.type]
+    if not is_expected:
+        close = CLOSE.get((column.type, found.type), Topic.OTHER_TYPE)
         # A single character has no room for blanks.
-        length = _compare_length(column, found, is_secret=is_secret)
-        return length or (Topic.PADDED if found.length != 1 else None)
-    return close
+        if close is not Topic.PADDED or found.length != 1:
+            yield close
+    elif column.type == "timestamp" and found.precision != MILLISECONDS:
+        yield Topic.COARSE if (found.precision or 0) < MILLISECONDS else Topic.FINE_TIME
+    if column.type == "text" and found.length != column.max_length:
+        yield from _compare_length(column, found, is_secret=is_secret)
 
 
-def _compare_precision(found: FoundColumn) -> Topic | None:
-    if found.precision is None or found.precision == MILLISECONDS:
-        return None
-    return Topic.COARSE if found.precision < MILLISECONDS else Topic.FINE_TIME
-
-
-def _compare_length(column: Column, found: FoundColumn, *, is_secret: bool) -> Topic | None:
-    if found.length == column.max_length:
-        return None
-    if found.length is None or (column.max_length is not None and found.length > column.max_length):
-        return Topic.LONGER
-    return Topic.SHORT_SECRET if is_secret and found.length < HASH_LENGTH else Topic.SHORT
+def _compare_length(column: Column, found: FoundColumn, *, is_secret: bool) -> Iterator[Topic]:
+    if found.length is None:
+        if found.type in EXPECTED["text"]:
+            yield Topic.LONGER
+    elif column.max_length is not None and found.length > column.max_length:
+        yield Topic.LONGER
+    else:
+        yield Topic.SHORT_SECRET if is_secret and found.length < HASH_LENGTH else Topic.SHORT
 
 
 def _compare_emptiness(
@@ -115,6 +123,8 @@ def _compare_emptiness(
         return None if column.nullable else Topic.OPTIONAL
     if names.has_field(table.name, column.name):
         return Topic.MANDATORY if column.nullable else None
+    if _is_own(table, names):
+        return Topic.OWN_TABLE if column.nullable else None
     # Only times are filled without a field, and what has no default is filled by an effect.
     is_left_out = column.nullable or column.default not in {None, NOW}
     return Topic.NOT_FILLED if is_left_out and found.must_be_given else None
@@ -124,4 +134,4 @@ def _words(column: Column) -> str:
     """The type as the original would declare it."""
     if column.type == "timestamp":
         return "timestamp(3)"
-    return f"{column.type}({column.max_length})" if column.max_length else column.type
+    return f"varchar({column.max_length})" if column.max_length else column.type

@@ -52,11 +52,11 @@ class Topic(Enum):
             " exists, until setval('…') moves it."
         ),
     )
-    NOT_UNIQUE = (
+    OWN_TABLE = (
         Weight.MENDING,
         (
-            "Rows stand in the way of a unique index, which was not added: a client that sends such a"
-            " guid is answered with any one of its records."
+            "This server writes the column by itself, and what it writes may not fit: packets are"
+            " refused, until the column is as this server makes it."
         ),
     )
     NO_ROW = (
@@ -83,8 +83,16 @@ class Topic(Enum):
     SHORT_SECRET = (
         Weight.DIFFERENCE,
         (
-            "A salted hash does not fit: no password or code can be set, and PACKETSERVER_UPGRADE_SECRETS"
-            " must stay off. Those that are there work."
+            "A salted hash does not fit: a new secret is refused. The old ones work, unless"
+            " PACKETSERVER_UPGRADE_SECRETS is set."
+        ),
+    )
+    NOT_UNIQUE = (
+        Weight.DIFFERENCE,
+        (
+            "Rows stand in the way of a unique index, which is left out: a guid that stands for several"
+            " records finds any one of them, and an insert that is sent twice at the same time may be"
+            " stored twice."
         ),
     )
     PADDED = (
@@ -103,7 +111,7 @@ class Topic(Enum):
         Weight.DIFFERENCE,
         (
             "Times that other programs store here are finer than the milliseconds that clients see:"
-            " a client that has the newest change of such a record may be sent it again."
+            " where they tell when a record changed, sync clients may be sent it again."
         ),
     )
     MANDATORY = (

@@ -26,6 +26,9 @@ COLUMNS = text(
 SEQUENCE = re.compile(r"nextval\(+'((?:[^']|'')+)'")
 
 
+SHORT_NAMES = {"character varying": "varchar", "character": "char"}
+
+
 @dataclass(frozen=True, slots=True)
 class FoundColumn:
     """A column of the database; ``type`` is PostgreSQL's own word for it.
@@ -55,10 +58,12 @@ class FoundColumn:
 
     @property
     def words(self) -> str:
-        """The type as one would declare it."""
-        if self.type.startswith("timestamp") and self.precision is not None:
-            return self.type.replace("timestamp", f"timestamp({self.precision})")
-        return f"{self.type}({self.length})" if self.length else self.type
+        """The type as one would declare it, in the original's words."""
+        if self.type.startswith("timestamp"):
+            zone = " with time zone" if self.type.endswith("with time zone") else ""
+            return f"timestamp({self.precision}){zone}"
+        name = SHORT_NAMES.get(self.type, self.type)
+        return f"{name}({self.length})" if self.length else name
 
 
 @dataclass(frozen=True, slots=True)

@@ -71,7 +71,7 @@ def _examine_references(
         if each.name in actual.columns and each.name not in actual.references:
             here, there = (described.name, each.name), (target.name, target.key)
             dangling = _count_dangling(connection, here, there) if _has(found, *there) else 0
-            fact = f"{dangling} rows refer to no {target.name}" if dangling else ""
+            fact = f"rows that refer to no {target.name}: {dangling}" if dangling else ""
             concerns = names.column(described.name, each.name)
             yield Finding(Topic.UNCHECKED, f"{described.name}.{each.name}", fact, concerns)
 

@@ -74,6 +74,11 @@ class FileLibrary:
     folder: Path
     limit: int
 
+    @property
+    def largest(self) -> int:
+        """How many bytes a file may have."""
+        return min(self.limit, LARGEST_SIZE)
+
     @contextmanager
     def received(self, chunks: Iterable[bytes]) -> Iterator[ReceivedFile]:
         """Bytes that have arrived; at the end they are gone again unless they were placed.
@@ -139,9 +144,8 @@ class FileLibrary:
         size, digest = 0, hashlib.sha256()
         for chunk in chunks:
             size += len(chunk)
-            if size > min(self.limit, LARGEST_SIZE):
-                most = min(self.limit, LARGEST_SIZE)
-                raise PacketTooLarge(f"The file is longer than the {most} bytes that are taken")
+            if size > self.largest:
+                raise PacketTooLarge(f"The file has more than the {self.largest} bytes it may have")
             digest.update(chunk)
             with _disk_errors():
                 file.write(chunk)

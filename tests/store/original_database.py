@@ -54,6 +54,8 @@ class Deviations:
     """What stands behind the name of a table's key, in place of its sequence."""
     further: tuple[str, ...] = ()
     """Statements that are run once the tables are there."""
+    rows: tuple[str, ...] = ()
+    """Statements that are run once the rows are there."""
 
 
 USED = Deviations(
@@ -101,6 +103,14 @@ USED = Deviations(
         "CREATE INDEX contact_org_id_idx ON contact (lower(company))",
         "CREATE INDEX contact_modified_idx ON contact (modified) WHERE enabled",
     ),
+    rows=(
+        "INSERT INTO contact (namelast, namefirst, org_id, access_type, enteredby, modifiedby)"
+        " VALUES ('Lost', '', 987654, 2, 0, 0)",
+        "INSERT INTO kiosk (org_id) VALUES (1)",
+        "INSERT INTO sync_map (client_id, table_id, record_id, cuid)"
+        " SELECT 2, table_id, generate_series(0, 1), -1 FROM sync_table"
+        " WHERE element_name = 'accountList' AND system_id = 4",
+    ),
 )
 """A database that has been in use for years."""
 
@@ -143,9 +153,7 @@ class OriginalDatabase:
         for statement in self._statements(table, made, later):
             self.connection.exec_driver_sql(statement)
 
-    def _statements(
-        self, table: Table, made: Iterable[str], later: list[str]
-    ) -> Iterator[str]:
+    def _statements(self, table: Table, made: Iterable[str], later: list[str]) -> Iterator[str]:
         lines = []
         if table.key is not None and table.sequence is not None:
             given = self.deviations.keys.get(table.name)
@@ -156,8 +164,7 @@ class OriginalDatabase:
                 yield f"CREATE SEQUENCE {sequence} START {table.first_key}"
             named = given or f"INT DEFAULT nextval('{sequence}') NOT NULL PRIMARY KEY"
             lines.append(f"{table.key} {named}")
-        for column in self._columns(table):
-            lines.append(self._line(table, column, made, later))
+        lines += [self._line(table, each, made, later) for each in self._columns(table)]
         if table.name == "sync_map":
             lines.append("UNIQUE (client_id, table_id, record_id)")
         yield f"CREATE TABLE {table.name} ({', '.join(lines)})"
@@ -168,9 +175,7 @@ class OriginalDatabase:
             if not is_left_out and not (column.name == table.key and table.sequence):
                 yield column
 
-    def _line(
-        self, table: Table, column: Column, made: Iterable[str], later: list[str]
-    ) -> str:
+    def _line(self, table: Table, column: Column, made: Iterable[str], later: list[str]) -> str:
         place = (table.name, column.name)
         words = [f'"{column.name}"', self.deviations.types.get(place, _type(column))]
         if column.default is not None:
@@ -221,7 +226,11 @@ class OriginalDatabase:
         given = self.deviations.keys.get(name, "nextval")
         if table.sequence is None or ("nextval" not in given and "SERIAL" not in given):
             return
-        own = {"contact": "contact_id_seq", "call_log": '"Calls"', "organization": "organization_org_id_seq"}
+        own = {
+            "contact": "contact_id_seq",
+            "call_log": '"Calls"',
+            "organization": "organization_org_id_seq",
+        }
         statement = text(
             f"SELECT setval(:name, max({table.key})) FROM {name} HAVING max({table.key}) > 0"
         )
@@ -270,25 +279,21 @@ def use(made: OriginalDatabase) -> Used:
     )
     stamps = {"enteredby": user, "modifiedby": user, "entered": ENTERED, "modified": ENTERED}
     account = made.add("organization", name="Dark Horse", owner=user, revenue=2.5, **stamps)
-    contact = made.add("contact", namelast="Jung", org_id=account, owner=user, access_type=2, **stamps)
-    # Nothing keeps this database from forgetting an account.
-    made.add("contact", namelast="Lost", org_id=987654, owner=user, access_type=2, **stamps)
+    contact = made.add(
+        "contact", namelast="Jung", org_id=account, owner=user, access_type=2, **stamps
+    )
     ticket = made.add("ticket", problem="It hums", org_id=account, contact_id=contact, **stamps)
-    made.add("kiosk", org_id=account, name="Entrance")
     elements = _number_elements(made)
     for client, owner in ((1, None), (2, user)):
         code = f"secret{client}"
         fixed = {"type": "pocket", "code": code, "enabled": True, "user_id": owner}
         assert made.add("sync_client", **fixed, **stamps) == client
     accounts, contacts = elements["accountList"], elements["contactList"]
-    for client, table, record, guid in (
-        (1, accounts, account, 11),
-        (1, contacts, contact, 12),
-        (2, accounts, 0, -1),
-        (2, accounts, account, -1),
-    ):
-        row = {"client_id": client, "table_id": table, "record_id": record, "cuid": guid}
+    for table, record, guid in ((accounts, account, 11), (contacts, contact, 12)):
+        row = {"client_id": 1, "table_id": table, "record_id": record, "cuid": guid}
         made.add("sync_map", **row, status_date=ENTERED)
+    for statement in made.deviations.rows:
+        made.connection.exec_driver_sql(statement)
     return Used(user, account, contact, ticket, accounts, contacts)
 
 

@@ -7,11 +7,16 @@ that first, one record a packet, and then asks what is new, what has changed and
 from __future__ import annotations
 
 import enum
+import itertools
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import partial
 
+import pytest
 from driving import Answer
 
+from packetserver.store.unit_of_work import UnitOfWork
 from sync.office import Party
 
 META = ("guid", "accountNumber", "name")
@@ -23,7 +28,27 @@ class Fault(enum.Enum):
     NONE = "it arrives, and so does the answer"
     LOST_REQUEST = "it never arrives"
     LOST_ANSWER = "it is carried out, and the answer is lost"
+    CRASH = "the server breaks down just before it commits"
     TWICE = "it is carried out twice in a row, and the second answer arrives"
+
+
+class Crash(Exception):
+    """The server breaks down."""
+
+
+@contextmanager
+def crash_before_commit() -> Iterator[None]:
+    """Let the server break down before what a packet does is committed; it logs in before that."""
+    commits = itertools.count()
+
+    def commit(work: UnitOfWork) -> None:
+        if next(commits):
+            raise Crash
+        work.connection.commit()
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(UnitOfWork, "commit", commit)
+        yield
 
 
 @dataclass
@@ -73,7 +98,10 @@ class ModelClient:
         self.records[number].name = name
 
     def delete(self, number: int) -> None:
-        self.deleted[number] = self.records.pop(number)
+        local = self.records.pop(number)
+        self.highest = max(self.highest, number)
+        if local.sent or not local.is_new:
+            self.deleted[number] = local
 
     def step(self, fault: Fault) -> None:
         """Send the next request of a session; after a fault the session begins anew."""
@@ -96,12 +124,15 @@ class ModelClient:
         yield self._get_time
         yield self._start
         for number in sorted({*self.records, *self.deleted}):
-            if number in self.deleted or (number in self.records and self.records[number].is_changed):
-                yield lambda fault, number=number: self._send_change(number, fault)
+            local = self.records.get(number) or self.deleted[number]
+            if local.is_changed:
+                yield partial(self._send_change, number, local)
+            if number in self.deleted:
+                yield partial(self._send_delete, number)
         offset = 0
         count: list[int] = []
         while True:
-            yield lambda fault, offset=offset: self._sync(offset, count, fault)
+            yield partial(self._sync, offset, count)
             if self.page is None or count.pop() == 0:
                 break
             offset += self.page
@@ -113,6 +144,10 @@ class ModelClient:
         if fault is Fault.LOST_REQUEST:
             return None
         arguments = {"last": self.anchor, "following": self.following, **how}
+        if fault is Fault.CRASH:
+            with crash_before_commit(), pytest.raises(Crash):
+                self.party.send(element, action, **arguments)  # type: ignore[arg-type]
+            return None
         answer = self.party.send(element, action, **arguments)  # type: ignore[arg-type]
         if fault is Fault.TWICE:
             answer = self.party.send(element, action, **arguments)  # type: ignore[arg-type]
@@ -128,10 +163,7 @@ class ModelClient:
     def _start(self, fault: Fault) -> bool:
         return self._ask(fault, "syncClient", "syncStart") is not None
 
-    def _send_change(self, number: int, fault: Fault) -> bool:
-        if number in self.deleted:
-            return self._send_delete(number, fault)
-        local = self.records[number]
+    def _send_change(self, number: int, local: Local, fault: Fault) -> bool:
         local.sent.add(local.name)
         values = {"guid": str(number), "name": local.name}
         if local.is_new:
@@ -141,20 +173,26 @@ class ModelClient:
         if answer is None:
             return False
         (record,) = answer.records
-        self._take_answer(number, local, record.action, record["name"])
+        local.is_new = False
+        if record.action == "conflict":
+            self._give_up(local)
+        else:
+            assert record.action == "processed"
+            # An insert that is repeated is answered with what others have made of it since.
+            self._learn(local, record["name"])
         return True
 
-    def _take_answer(self, number: int, local: Local, action: str, name: str) -> None:
-        if action == "processed":
-            # An insert that is repeated is answered with what others have made of it since.
-            local.base, local.is_new = name, False
-            local.name = local.base
-        else:
-            assert action == "conflict"
+    def _learn(self, local: Local, name: str) -> None:
+        """The server has this name; what the client's user wants is kept if he knew of it."""
+        was_changed, was_known = local.is_changed, name == local.base or name in local.sent
+        local.base = name
+        if was_changed and local.name != name and not was_known:
             self._give_up(local)
+        elif not was_changed:
+            local.name = name
 
     def _give_up(self, local: Local) -> None:
-        """The server has another name, which comes with the next sync."""
+        """The server has another name, which comes with the next sync if it is not known yet."""
         self.lost.add(local.name)
         assert local.base is not None
         local.name = local.base
@@ -192,11 +230,7 @@ class ModelClient:
             self.records[self.next_number] = local
             self.records[number] = Local(token, name, base=name)
             return
-        if local.is_changed and name != local.base and name not in local.sent:
-            self._give_up(local)
-        if not local.is_changed:
-            local.name = name
-        local.base = name
+        self._learn(local, name)
 
     def _ask_for_gone(self, fault: Fault) -> bool:
         answer = self._ask(fault, "accountList", "syncDelete")

@@ -29,7 +29,6 @@ from packetserver.protocols.packet.forms import (
     part_data,
 )
 from packetserver.security.credentials import Credentials
-from packetserver.settings import Settings
 from packetserver.store.file_library import FileLibrary, ReceivedFile
 
 logger = logging.getLogger(__name__)
@@ -80,14 +79,15 @@ class Form:
     received: ReceivedFile | None = None
 
 
-def process_document(documents: DocumentStore, settings: Settings, host: str) -> Response:
+def process_document(documents: DocumentStore, host: str) -> Response:
     """Answer the request; ``host`` is the name that the client used for this server."""
     if request.method in {"GET", "HEAD"}:
         return _page(ABOUT)
     try:
-        complaints = _stored(documents, settings, host, request)
+        complaints = _stored(documents, host, request)
     except PacketTooLarge:
-        sentence = f"{FILE}: longer than the {settings.max_file_bytes} bytes that this server takes"
+        most = documents.library.largest
+        sentence = f"{FILE}: longer than the {most} bytes that this server takes"
         return _refusal((sentence,), HTTPStatus.REQUEST_ENTITY_TOO_LARGE)
     except PacketError as refusal:
         return _refusal((refusal.text,))
@@ -106,11 +106,9 @@ def process_document(documents: DocumentStore, settings: Settings, host: str) ->
     return _refusal(complaints) if complaints else _page(STORED)
 
 
-def _stored(
-    documents: DocumentStore, settings: Settings, host: str, asked: Request
-) -> tuple[str, ...]:
+def _stored(documents: DocumentStore, host: str, asked: Request) -> tuple[str, ...]:
     """Read the whole form and store its file; a refused one is read to its end, or nearly so."""
-    limit = settings.max_file_bytes + MOST_FIELD_BYTES
+    limit = documents.library.largest + MOST_FIELD_BYTES
     body = RequestBody(asked.stream, asked.content_length, limit)
     with contextlib.ExitStack() as kept:
         try:

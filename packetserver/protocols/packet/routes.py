@@ -75,7 +75,7 @@ def packet_blueprint(engine: PacketEngine, settings: Settings) -> Blueprint:
     blueprint = Blueprint("packet", __name__)
     handlers: Mapping[str, Callable[[], Response]] = {
         "ProcessPacket.do": lambda: _process_packet(engine, settings),
-        "ProcessDocument.do": lambda: process_document(engine.documents, settings, _host()),
+        "ProcessDocument.do": lambda: process_document(engine.documents, _host()),
     }
 
     # The last path segment decides (DECISIONS.md, Routing), for every method that there is.
