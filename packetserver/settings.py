@@ -64,6 +64,9 @@ class Settings:
     max_body_bytes: int = _setting(
         kinds.SIZE, 64 * 1024**2, "The longest request body; a longer one is answered with 413."
     )
+    max_package_bytes: int = _setting(
+        kinds.SIZE, 1024**3, "The longest package of a sync client's own, unpacked."
+    )
     max_packet_elements: int = _setting(
         kinds.count(1), 1_000_000, "The most XML elements that one packet may have."
     )
@@ -108,7 +111,9 @@ class Settings:
         "The folder of the files that ProcessDocument.do takes; all servers of a database share it.",
     )
     max_file_bytes: int = _setting(
-        kinds.SIZE, 64 * 1024**2, "The longest file that ProcessDocument.do takes; a longer one is answered with 413."
+        kinds.SIZE,
+        64 * 1024**2,
+        "The longest file that ProcessDocument.do takes; a longer one is answered with 413.",
     )
     bind: str = _setting(kinds.ADDRESS, "127.0.0.1:8080", "The address that the server listens on.")
     workers: int = _setting(

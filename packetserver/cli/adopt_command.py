@@ -67,7 +67,11 @@ def _added(additions: Additions, names: WireNames, heading: str) -> Iterator[str
     tables = [(name, names.table(name) or "no object of its own") for name in additions.tables]
     yield from _part("Tables, without rows.", tables)
     columns = [(f"{table}.{name}", names.column(table, name)) for table, name in additions.columns]
-    yield from _part("Columns; rows that are there have the default in them, or nothing.", columns)
+    yield from _part(
+        "Columns; in rows that are there they hold the default, or nothing. References in them are"
+        " not checked.",
+        columns,
+    )
     unique = [each for each in additions.indexes if each.unique]
     rows = [(each.table, ", ".join(each.columns)) for each in unique]
     yield from _part("Unique indexes.", rows)

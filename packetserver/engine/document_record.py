@@ -17,7 +17,7 @@ from packetserver.security.principal import Principal, PrincipalKind
 from packetserver.store.file_library import VERSIONS, ReceivedFile
 from packetserver.store.file_names import fitted_name, safe_name
 
-FOLDERS = "project_folders"
+FOLDERS, USERS = "project_folders", "access"
 SUBJECT, CLIENT_NAME = "subject", "clientFilename"
 MODULES = {"ticket": 6}
 """What a file may be sent for by its type, and the module of files that this is."""
@@ -66,9 +66,11 @@ def insert_document(call: Call, document: Document, received: ReceivedFile, name
         raise TransactionFailure(*complaints)
     link = _link(document)
     demand(call, ADD, {"linkModuleId": link.module, "linkItemId": link.item})
-    if not _exists(call, link):
-        raise TransactionFailure(f"{_item_name(document)}: {NO_RECORD}")
-    writing = Writing(call, _draft(call, document, link), stored=None)
+    user = _entered_by(call.principal, document)
+    missing = list(_missing(call, document, link, user))
+    if missing:
+        raise TransactionFailure(*(f"{name}: {NO_RECORD}" for name in missing))
+    writing = Writing(call, _draft(call, document, link, user), stored=None)
     writing.draft.values.update(filename=name, size=received.size, version=FIRST_VERSION)
     effects.before_insert(writing)
     validate(writing)
@@ -100,6 +102,14 @@ def _link(document: Document) -> Link:
     return Link(module or 0, document.item or 0)
 
 
+def _missing(call: Call, document: Document, link: Link, user: int) -> Iterator[str]:
+    """What the file refers to and is not there, by the names that the sender uses."""
+    if not _exists(call, link):
+        yield _item_name(document)
+    if not call.records.exists(USERS, {"user_id": user}):
+        yield "enteredBy"
+
+
 def _exists(call: Call, link: Link) -> bool:
     """Whether the record is there and not trashed; nobody can say it of unknown modules."""
     choice = call.object.fields["linkItemId"].references_by
@@ -113,10 +123,9 @@ def _exists(call: Call, link: Link) -> bool:
     return described.trashed_column is None or stored["trashedDate"] is None
 
 
-def _draft(call: Call, document: Document, link: Link) -> Draft:
+def _draft(call: Call, document: Document, link: Link, user: int) -> Draft:
     """The record as its sender describes it."""
     draft = Draft(call.object)
-    user = _entered_by(call.principal, document)
     draft.values.update(
         linkModuleId=link.module,
         linkItemId=link.item,

@@ -67,9 +67,17 @@ def identity_as_named(call: Call, draft: Draft, named: Named | None) -> Identity
         return identity_of(call.object, named.mapped.record_id if named.mapped else None, {})
     if call.object.key is not None:
         if draft.key is None:
-            raise TransactionFailure.because("The key of the record is missing")
+            raise TransactionFailure.because(_why_missing(call, draft))
         return identity_of(call.object, draft.key, {})
     missing = [name for name in call.object.identified_by if draft.values.get(name) is None]
     if missing or not call.object.identified_by:
         raise TransactionFailure.because(f"{', '.join(missing) or 'The key'}: Required Field")
     return identity_of(call.object, None, draft.values)
+
+
+def _why_missing(call: Call, draft: Draft) -> str:
+    """A key that cannot be read is not the same as none."""
+    for name, reason in draft.complaints:
+        if call.object.field(name) is call.object.key:
+            return f"{name}: {reason}"
+    return "The key of the record is missing"

@@ -15,6 +15,7 @@ from packetserver.engine.context import (
     TransactionContext,
 )
 from packetserver.engine.documents import Documents
+from packetserver.engine.packages import Packages
 from packetserver.engine.packet import CommitLevel, Item, Options, Packet, Transaction
 from packetserver.engine.targets import check_meta, find_target, is_allowed_for_user_client
 from packetserver.errors import ItemMessage, NotAuthorized, RecordRefused, TransactionFailure
@@ -53,6 +54,7 @@ class Engine:
         self.authenticator = authenticator
         self.preferences = preferences
         self.documents = Documents(database, schema, authenticator, preferences)
+        self.packages = Packages(database, schema, authenticator, preferences)
 
     def ping(self) -> None:
         """Raises StoreUnavailable when the database does not answer."""

@@ -165,7 +165,7 @@ class Authenticator:
         claim, rights = self._verified_user(connection, credentials, now)
         client_id = _sent_client_id(credentials)
         if client_id is not None:
-            _check_ownership(_find_client(connection, client_id), rights.user_id)
+            _check_ownership(find_client(connection, client_id), rights.user_id)
         self._upgrade(connection, claim)
         return Principal(
             kind=PrincipalKind.USER if client_id is None else PrincipalKind.USER_CLIENT,
@@ -197,16 +197,16 @@ class Authenticator:
         self, connection: Connection, credentials: Credentials, host: str, now: datetime
     ) -> Principal:
         client_id, code = credentials.client_id or 0, credentials.code or ""
-        client = _find_client(connection, client_id)
+        client = find_client(connection, client_id)
         if client is None:
             spend_verification(code, self._hasher)
             raise NotAuthorized(REFUSAL)
         claim = Claim(SecretKind.SYNC_CLIENT, client_id, client.code, code)
         allowed = self._is_verified(claim) and self._is_this_host(credentials.id, host)
-        if not (allowed and client.enabled and _owner_is_active(client, now)):
+        if not (allowed and client.enabled and owner_is_active(client, now)):
             raise NotAuthorized(REFUSAL)
         self._upgrade(connection, claim)
-        return _client_principal(client)
+        return client_principal(client)
 
     def _is_verified(self, claim: Claim) -> bool:
         at = self._clock()
@@ -234,7 +234,8 @@ def _sent_client_id(credentials: Credentials) -> int | None:
     return client_id if client_id is not None and client_id >= 0 else None
 
 
-def _find_client(connection: Connection, client_id: int) -> Row[Any] | None:
+def find_client(connection: Connection, client_id: int) -> Row[Any] | None:
+    """The row of a sync client, with what counts of its owner."""
     if client_id > _LARGEST_KEY:  # the column could not hold it
         return None
     return connection.execute(_CLIENT_BY_ID, {"client_id": client_id}).one_or_none()
@@ -269,13 +270,15 @@ def _owner_id(client: Row[Any]) -> int | None:
     return owner if owner is not None and owner >= 0 else None
 
 
-def _owner_is_active(client: Row[Any], now: datetime) -> bool:
+def owner_is_active(client: Row[Any], now: datetime) -> bool:
+    """Whether the user whom a client belongs to may log in; so may nobody."""
     if _owner_id(client) is None:
         return True
     return _is_active(enabled=client.owner_enabled, expires=client.owner_expires, now=now)
 
 
-def _client_principal(client: Row[Any]) -> Principal:
+def client_principal(client: Row[Any]) -> Principal:
+    """Whom a client that has proved itself acts for."""
     owner = _owner_id(client)
     return Principal(
         kind=PrincipalKind.SYNC_CLIENT,

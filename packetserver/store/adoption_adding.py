@@ -14,10 +14,11 @@ from sqlalchemy.schema import CreateColumn
 from packetserver.catalogue.loader import read_defaults
 from packetserver.catalogue.model import Catalogue, Column, Table
 from packetserver.store.adoption_additions import ELEMENTS, SYSTEMS, Additions, NewIndex
-from packetserver.store.adoption_found import FoundTable, next_value
+from packetserver.store.adoption_found import FoundTable
 from packetserver.store.adoption_rows import largest_key
 from packetserver.store.defaults import default_rows
 from packetserver.store.guid_columns import SYSTEM
+from packetserver.store.key_sequences import next_value, quoted_sequence
 from packetserver.store.schema import Schema
 from packetserver.store.tables import build_tables
 
@@ -143,6 +144,7 @@ def _first_number(connection: Connection, found: Found) -> int | None:
     key = found[ELEMENTS].columns["table_id"]
     if key.generated:
         return None
-    following = next_value(connection, key.sequence) if key.sequence else None
+    quoted = quoted_sequence(connection, key.sequence) if key.sequence else None
     largest = largest_key(connection, ELEMENTS, key.name)
-    return None if following is not None and following > largest else largest + 1
+    gives_free_ones = quoted is not None and next_value(connection, quoted) > largest
+    return None if gives_free_ones else largest + 1

@@ -105,7 +105,10 @@ class Topic(Enum):
     )
     COARSE = (
         Weight.DIFFERENCE,
-        "Values may be rounded when they are stored, and are read so.",
+        (
+            "Values may be rounded when they are stored, and are read so; numbers that are too large"
+            " are refused."
+        ),
     )
     FINE_TIME = (
         Weight.DIFFERENCE,

@@ -9,7 +9,8 @@ from sqlalchemy import ColumnClause, Connection, Integer, String, column, func, 
 
 from packetserver.catalogue.model import Catalogue, Table
 from packetserver.store.adoption_findings import Finding, Topic, WireNames
-from packetserver.store.adoption_found import FoundTable, next_value
+from packetserver.store.adoption_found import FoundTable
+from packetserver.store.key_sequences import next_value, quoted_sequence
 
 OWN_ROWS = (("access", "user_id", "the user 0"), ("organization", "org_id", "the own company"))
 """Rows with the key 0, which what the server enters by itself refers to."""
@@ -25,7 +26,7 @@ def examine_rows(connection: Connection, catalogue: Catalogue, found: Found) -> 
     for described in catalogue.tables.values():
         if described.name in found:
             yield from _examine_keys(connection, described, found[described.name], names)
-            yield from _examine_references(connection, catalogue, described, found)
+            yield from _examine_references(connection, catalogue, described.name, found, names)
     yield from _missing_rows(connection, found)
     yield from _missing_permissions(connection, catalogue)
 
@@ -38,11 +39,12 @@ def _examine_keys(
     if described.sequence is None or key is None or key.generated:
         return
     place, concerns = f"{described.name}.{key.name}", names.table(described.name)
-    following = next_value(connection, key.sequence) if key.sequence else None
-    if key.sequence is None or following is None:
+    quoted = quoted_sequence(connection, key.sequence) if key.sequence else None
+    if key.sequence is None or quoted is None:
         fact = f"there is no sequence {key.sequence}" if key.sequence else "it has no default"
         yield Finding(Topic.NO_KEYS_GIVEN, place, fact, concerns)
         return
+    following = next_value(connection, quoted)
     largest = largest_key(connection, described.name, key.name)
     if following <= largest:
         fact = f"{key.sequence} gives {following} next, and {largest} is there"
@@ -59,21 +61,20 @@ def largest_key(connection: Connection, name: str, key: str) -> int:
 
 
 def _examine_references(
-    connection: Connection, catalogue: Catalogue, described: Table, found: Found
+    connection: Connection, catalogue: Catalogue, name: str, found: Found, names: WireNames
 ) -> Iterator[Finding]:
     """References that the catalogue lets the database check, and this database does not."""
-    names = WireNames(catalogue)
-    actual = found[described.name]
-    for each in described.columns.values():
+    actual = found[name]
+    for each in catalogue.tables[name].columns.values():
         target = catalogue.tables.get(each.references or "")
         if not each.constrained or target is None or target.key is None:
             continue
         if each.name in actual.columns and each.name not in actual.references:
-            here, there = (described.name, each.name), (target.name, target.key)
+            here, there = (name, each.name), (target.name, target.key)
             dangling = _count_dangling(connection, here, there) if _has(found, *there) else 0
             fact = f"rows that refer to no {target.name}: {dangling}" if dangling else ""
-            concerns = names.column(described.name, each.name)
-            yield Finding(Topic.UNCHECKED, f"{described.name}.{each.name}", fact, concerns)
+            concerns = names.column(name, each.name)
+            yield Finding(Topic.UNCHECKED, f"{name}.{each.name}", fact, concerns)
 
 
 def _has(found: Found, name: str, column_name: str) -> bool:

@@ -137,8 +137,12 @@ class FileLibrary:
             folder = self.folder / INCOMING
             folder.mkdir(parents=True, exist_ok=True)
             file = tempfile.NamedTemporaryFile(dir=folder, delete=False)  # noqa: SIM115
-        with file:
+        try:
             yield file
+        finally:
+            # What could not be written is tried once more when it is closed.
+            with _disk_errors():
+                file.close()
 
     def _written(self, chunks: Iterable[bytes], file: IO[bytes]) -> ReceivedFile:
         size, digest = 0, hashlib.sha256()

@@ -30,6 +30,7 @@ from packetserver.store.records import Records
 
 TABLE = "sync_unconfirmed"
 INSERT, UPDATE, DELETE = "insert", "update", "delete"
+PACKAGE_TABLES = ("sync_package", "sync_package_work")
 IDENTITY = ("client_id", "table_id", "record_id")
 COLUMNS = (*IDENTITY, "kind", "seen", "gone", "resend", "batch")
 
@@ -50,26 +51,54 @@ def expect_loss(records: Records, client_id: int, first_batch: int = 0) -> None:
     forgotten: the client asks for their window once more.
     """
     table = records.table(TABLE)
-    lost = and_(table.c.client_id == client_id, table.c.batch >= first_batch)
+    _expect_loss(records, and_(table.c.client_id == client_id, table.c.batch >= first_batch))
+
+
+def _expect_loss(records: Records, lost: ColumnElement[bool]) -> None:
+    table = records.table(TABLE)
     records.connection.execute(delete(table).where(lost, table.c.kind == UPDATE))
     records.connection.execute(update(table).where(lost).values(resend=True))
 
 
 def next_batch(records: Records, client_id: int) -> int:
-    """The number of the next batch for a client."""
-    table = records.table(TABLE)
-    last = select(func.max(table.c.batch)).where(table.c.client_id == client_id)
-    return int(records.connection.execute(last).scalar() or 0) + 1
+    """The number of the next batch for a client: above those that its package will confirm, too."""
+    table, packages, work = (records.table(name) for name in (TABLE, *PACKAGE_TABLES))
+    packed = select(func.max(work.c.last_batch)).join(
+        packages, packages.c.package_id == work.c.package_id
+    )
+    lasts = (
+        select(func.max(table.c.batch)).where(table.c.client_id == client_id),
+        packed.where(packages.c.client_id == client_id),
+    )
+    return max(int(records.connection.execute(each).scalar() or 0) for each in lasts) + 1
 
 
 def confirm(records: Records, client_id: int) -> None:
     """The client has all that was sent since its session began (PROTOCOL.md 6.2, syncEnd)."""
+    table = records.table(TABLE)
+    _take_as_come(records, client_id, table.c.resend.is_(False))
+
+
+def confirm_batches(records: Records, client_id: int, batches: tuple[int, int]) -> None:
+    """The client has what was sent in these batches, the first and the last of which are given."""
+    table = records.table(TABLE)
+    _take_as_come(records, client_id, table.c.batch.between(*batches))
+
+
+def doubt_batches(records: Records, client_id: int, batches: tuple[int, int]) -> None:
+    """The client may not have what was sent in these batches: the next syncs send it again."""
+    table = records.table(TABLE)
+    lost = and_(table.c.client_id == client_id, table.c.batch.between(*batches))
+    _expect_loss(records, lost)
+
+
+def _take_as_come(records: Records, client_id: int, which: ColumnElement[bool]) -> None:
     ids, table = records.table("sync_map"), records.table(TABLE)
-    came = and_(table.c.client_id == client_id, table.c.resend.is_(False))
+    came = and_(table.c.client_id == client_id, which)
     same = and_(*(ids.c[name] == table.c[name] for name in IDENTITY))
-    shown = and_(same, came, table.c.gone.is_(False))
-    records.connection.execute(update(ids).where(shown).values(status_date=table.c.seen))
-    gone = select(table.c.table_id, table.c.record_id).where(came, table.c.gone.is_(True))
+    seen = update(ids).where(same, came, table.c.kind != DELETE).values(status_date=table.c.seen)
+    records.connection.execute(seen)
+    gone = select(table.c.table_id, table.c.record_id).where(came, table.c.kind == DELETE)
     named = tuple_(ids.c.table_id, ids.c.record_id).in_(gone)
     records.connection.execute(delete(ids).where(ids.c.client_id == client_id, named))
     records.connection.execute(delete(table).where(came))

@@ -39,6 +39,8 @@ WANTED = {
     **{KEPT: "rate >= 0.95", SYNC: "rate >= 0.95", MEMORY: "<= 32 MB"},
 }
 
+CLIENTS = (packets.UNMAPPED, packets.MAPPED)
+
 Rates = dict[tuple[str, str, str], list[float]]
 """Ratios, or megabytes, one a round: by work, kind of database and source tree."""
 
@@ -158,7 +160,7 @@ def _small(bench: Bench, url: str, servers: dict[str, Server]) -> None:
             floor = bench.floor(name, url, packet, bench.options.seconds)
             for tree, server in servers.items():
                 bench.note(work, tree, bench.rate(server, packet) / floor)
-        _times(bench, BULK, ("insert_contacts", url, bulk), servers)
+        _times(bench, BULK, ("insert_contacts", url, bulk), servers, 1)
 
 
 def _listed(bench: Bench, url: str, servers: dict[str, Server]) -> None:
@@ -167,15 +169,20 @@ def _listed(bench: Bench, url: str, servers: dict[str, Server]) -> None:
     for server in servers.values():
         bench.rate(server, packets.account_insert())
     for _ in bench.rounds():
-        _times(bench, LIST, ("list_contacts", url, packets.contact_list()), servers)
+        work = ("list_contacts", url, packets.contact_list())
+        _times(bench, LIST, work, servers, bench.options.listed + 1)
 
 
 def _times(
-    bench: Bench, work: str, floor: tuple[str, str, bytes], servers: dict[str, Server]
+    bench: Bench,
+    work: str,
+    floor: tuple[str, str, bytes],
+    servers: dict[str, Server],
+    records: int,
 ) -> None:
     bare = bench.floor(*floor, 0)
     for tree, server in servers.items():
-        bench.note(work, tree, bare / load.once(server.port, floor[2]))
+        bench.note(work, tree, bare / load.once(server.port, floor[2], records))
 
 
 def _mapped(bench: Bench, url: str, servers: dict[str, Server]) -> None:
@@ -183,18 +190,25 @@ def _mapped(bench: Bench, url: str, servers: dict[str, Server]) -> None:
     stage.fill_contacts(url, next(iter(servers.values())).port, bench.options.mapped)
     stage.fill_map(url)
     access = stage.access_type(url)
-    for _ in bench.rounds():
-        for tree, server in servers.items():
-            insert = [
-                bench.rate(server, packets.client_insert(each, access))
-                for each in (packets.UNMAPPED, packets.MAPPED)
-            ]
-            bench.note(KEPT, tree, insert[1] / insert[0])
-            sync = [
-                load.rate(server.port, packets.client_sync(each), 1, bench.options.seconds)
-                for each in (packets.UNMAPPED, packets.MAPPED)
-            ]
-            bench.note(SYNC, tree, sync[1] / sync[0])
+    works: tuple[tuple[str, int, Callable[[int], bytes]], ...] = (
+        (KEPT, bench.options.connections, lambda client: packets.client_insert(client, access)),
+        (SYNC, 1, packets.client_sync),
+    )
+    for server in servers.values():
+        for client in CLIENTS:
+            bench.rate(server, packets.client_insert(client, access))
+    for number in bench.rounds():
+        # Whoever comes first has it easier or harder: they take turns.
+        order = CLIENTS[:: 1 if number % 2 else -1]
+        for work, connections, packet in works:
+            for tree, server in servers.items():
+                rates = {
+                    client: load.rate(
+                        server.port, packet(client), connections, bench.options.seconds
+                    )
+                    for client in order
+                }
+                bench.note(work, tree, rates[packets.MAPPED] / rates[packets.UNMAPPED])
 
 
 def _memory(bench: Bench, url: str, servers: dict[str, Server]) -> None:
@@ -204,12 +218,12 @@ def _memory(bench: Bench, url: str, servers: dict[str, Server]) -> None:
         load.once(server.port, packets.contact_list())
     stage.fill_contacts(url, next(iter(servers.values())).port, bench.options.memory)
     for tree, server in servers.items():
-        idle, peak = server.memory(), _peak(server, packets.contact_list())
+        idle, peak = server.memory(), _peak(server, bench.options.memory + 1)
         bench.note(MEMORY, tree, (peak - idle) / MEGABYTE)
 
 
-def _peak(server: Server, packet: bytes) -> int:
-    """The most memory that the server has while it answers a packet."""
+def _peak(server: Server, records: int) -> int:
+    """The most memory that the server has while it answers a list."""
     samples, over = [server.memory()], threading.Event()
 
     def watch() -> None:
@@ -219,7 +233,7 @@ def _peak(server: Server, packet: bytes) -> int:
     watching = threading.Thread(target=watch)
     watching.start()
     try:
-        load.once(server.port, packet)
+        load.once(server.port, packets.contact_list(), records)
     finally:
         over.set()
         watching.join()

@@ -48,9 +48,8 @@ COPIES = """
 """
 MAPPED = """
     INSERT INTO sync_map (client_id, table_id, record_id, cuid, complete, status_date)
-    SELECT {client}, known.table_id, contact_id, contact_id + 100000000, known.complete, modified
-    FROM contact, (SELECT table_id, complete FROM sync_map LIMIT 1) AS known
-    WHERE contact_id NOT IN (SELECT record_id FROM sync_map)
+    SELECT {client}, table_id, contact_id, contact_id + 100000000, false, contact.modified
+    FROM contact, sync_table WHERE system_id = 4 AND element_name = 'contactList'
 """
 ANCHORED = "UPDATE sync_client SET anchor = '{anchor}'"
 ENTERED = datetime(2020, 1, 2, 3, 4, 5)
@@ -121,7 +120,7 @@ def access_type(url: str) -> int:
 
 def fill_contacts(url: str, port: int, count: int) -> None:
     """Store so many contacts: the server stores one, the database copies it."""
-    load.once(port, packets.client_insert(packets.MAPPED, access_type(url)))
+    load.once(port, packets.contact_inserts(access_type(url), 1))
     names = [each.name for each in load_catalogue().tables["contact"].columns.values()]
     own = {"contact_id", "namelast", "entered", "modified"}
     key = query(url, "SELECT max(contact_id) FROM contact")[0][0]

@@ -150,8 +150,9 @@ def test_who_entered_a_file_is_believed_of_an_unrestricted_client_alone(
 
 
 def test_a_user_that_does_not_exist_has_entered_nothing(counter: Counter, ticket: int) -> None:
-    (line,) = counter.send("client1", item=ticket, entered_by=999_999)
-    assert line.startswith("enteredBy: ")
+    line = NO_RECORD.replace("tid", "enteredBy")
+    assert counter.send("client1", item=ticket, entered_by=999_999) == (line,)
+    assert counter.send("client1", item=-1, entered_by=999_999) == (NO_RECORD, line)
     assert_nothing_is_left(counter, ticket)
 
 
@@ -184,7 +185,7 @@ def test_without_right_credentials_nothing_is_stored(
 @pytest.mark.parametrize("person", ["hr1", "client4"])
 @pytest.mark.parametrize("known", [True, False])
 def test_without_permission_nothing_is_stored_or_told(
-    counter: Counter, ticket: int, person: str, known: bool
+    counter: Counter, ticket: int, person: str, *, known: bool
 ) -> None:
     assert counter.send(person, item=ticket if known else 999_999) == NO_PERMISSION
     assert_nothing_is_left(counter, ticket)

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import re
+import resource
 from collections.abc import Iterator
 from datetime import datetime
 from pathlib import Path
@@ -77,6 +79,26 @@ def test_a_file_in_the_place_of_the_folder_makes_it_unavailable(tmp_path: Path) 
         pytest.fail("there is no folder")
 
 
+@pytest.mark.parametrize("chunks", [[b"1234567890"], [b"12345"] * 2], ids=len)
+def test_a_disk_that_is_full_makes_it_unavailable(
+    library: FileLibrary, chunks: list[bytes]
+) -> None:
+    with limited_files(3), pytest.raises(StoreUnavailable), library.received(chunks):
+        pytest.fail("there is no room")
+    assert files_of(library) == []
+
+
+@contextlib.contextmanager
+def limited_files(size: int) -> Iterator[None]:
+    """No file may grow beyond so many bytes: the system refuses as a full disk does."""
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size, before[1]))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+
+
 def test_a_limit_of_the_column_goes_before_a_higher_one(tmp_path: Path) -> None:
     library = FileLibrary(tmp_path, 2**40)
     assert library.largest == 2**31 - 1
@@ -103,7 +125,7 @@ def test_a_safe_name_is_one_visible_name(sent: str) -> None:
     name = safe_name(sent)
     assert not set(name) & set("/\\\0\r\n\x7f\u202e\u2066\ufffe")
     assert name not in {".", ".."}
-    assert name == name.strip()
+    assert name == name.strip(" .")
     assert safe_name(name) == name
     assert safe_name(f"C:\\x\\{name}") == safe_name(f"/x/{name}") == name
 

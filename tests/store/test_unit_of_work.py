@@ -71,7 +71,7 @@ def test_without_a_commit_no_hook_runs(database: Database) -> None:
 
 
 @pytest.mark.parametrize("alone", [True, False])
-def test_a_part_that_fails_takes_its_hooks_along(database: Database, alone: bool) -> None:
+def test_a_part_that_fails_takes_its_hooks_along(database: Database, *, alone: bool) -> None:
     seen: list[list[str]] = []
     with unit_of_work(database, writes=True) as work:
         work.after_commit(lambda work: seen.append(["whole"]))

@@ -33,7 +33,10 @@ NUMBERS = (1, 2, 5)
 WRONG = timedelta(days=400)
 """How far ahead the clock goes when it is wrong."""
 
-faults = strategies.sampled_from(Fault)
+FAULTS = [Fault.NONE] * 5 + list(Fault)
+faults = strategies.lists(strategies.sampled_from(FAULTS), min_size=1, max_size=8)
+"""What happens to one request after the other."""
+
 clients = strategies.sampled_from(CLIENTS)
 places = strategies.integers(0, 7)
 
@@ -111,11 +114,16 @@ class Synchronising(RuleBasedStateMachine):
         for each in chosen(self.clients[number].records, place):
             self.clients[number].delete(each)
 
-    @rule(number=clients, fault=faults)
-    def client_sends(self, number: int, fault: Fault) -> None:
-        client = self.clients[number]
+    @rule(number=clients, faults=faults)
+    def client_sends(self, number: int, faults: list[Fault]) -> None:
+        for fault in faults:
+            self.send_one(self.clients[number], fault)
+
+    def send_one(self, client: ModelClient, fault: Fault) -> None:
+        """Let a client go on with its session, and see what it changes."""
         before = self.accounts
-        known = {each.token: {each.base, *each.sent} for each in client.records.values()}
+        own = [*client.records.values(), *client.deleted.values()]
+        known = {each.token: {each.base, *each.sent} for each in own}
         client.step(fault)
         for token, (_, name) in self.accounts.items():
             if token in before and before[token][1] != name:

@@ -9,6 +9,7 @@ from packetserver.engine.actions import (
     delete,
     information,
     insert,
+    packages,
     select,
     sync,
     sync_delete,
@@ -18,7 +19,6 @@ from packetserver.engine.actions import (
 from packetserver.engine.context import Call
 from packetserver.errors import ItemMessage
 
-NO_HANDLER = "Object does not implement CustomActionHandler and cannot be processed."
 INSERT = "insert"
 
 
@@ -40,6 +40,9 @@ ACTIONS = {
     "syncStart": Action(sync_session.start, writes=True),
     "syncEnd": Action(sync_session.end, writes=True),
     "syncProcessed": Action(sync_session.processed, writes=True),
+    "process": Action(packages.run, writes=True),
+    "execute": Action(packages.run, writes=True),
+    "status": Action(packages.run, writes=False),
     "getDateTime": Action(information.date_time, writes=False),
     "getSystemPreferences": Action(information.preferences, writes=False),
     "getSystemXMLFile": Action(information.system_file, writes=False),
@@ -58,4 +61,4 @@ def carry_out(call: Call) -> None:
     elif name in ACTIONS:
         ACTIONS[name].run(call)
     else:
-        raise ItemMessage(NO_HANDLER)
+        raise ItemMessage(packages.NO_HANDLER)

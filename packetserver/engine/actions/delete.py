@@ -34,11 +34,13 @@ def run(call: Call) -> None:
     if stored is None or _is_trashed(call.object, stored):
         answer_sent(call, DELETED, draft)
         return
-    texts = read_stored(call, identity, draft)
+    before = read_stored(call, identity, draft)
     writing = Writing(call, draft, stored)
     if not effects.instead_of_delete(writing, identity):
         _remove(call, identity, stored)
     share_key(call, next(iter(identity.values())))
+    # A record that is only trashed, or disabled, is shown as it is now.
+    texts = read_stored(call, identity, draft) or before
     call.output.write(DELETED, list(call.transaction.elements), texts)
 
 

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from packetserver.catalogue.types import TYPES
+from packetserver.engine.actions.packages import NO_CLIENT, doubt_undelivered, drop_processed
 from packetserver.engine.context import Call
 from packetserver.errors import ItemMessage, TransactionFailure
 from packetserver.sync.sessions import begin_session, end_session, has_client
 
 ELEMENT = "syncClient"
 NOT_IN_SYNC = "Client and server not in sync!"
-NO_CLIENT = "Sync Client record not found."
 ENDED = "syncEnd"
 
 
@@ -28,6 +28,7 @@ def end(call: Call) -> None:
     client_id, (_, following) = call.principal.client_id, call.transaction.packet.anchors
     now = call.transaction.now()
     if client_id is not None:
+        doubt_undelivered(call, client_id)
         end_session(call.records, client_id, following, now)
     call.output.write(ENDED, ["endDateTime"], [TYPES["timestamp"].write(now)])
 
@@ -35,8 +36,10 @@ def end(call: Call) -> None:
 def processed(call: Call) -> None:
     """Carry out a syncProcessed: the client has taken over its package; without one nothing is due."""
     _check_element(call)
-    if not has_client(call.records, call.principal.client_id):
+    client_id = call.principal.client_id
+    if client_id is None or not has_client(call.records, client_id):
         raise TransactionFailure.because(NO_CLIENT)
+    drop_processed(call, client_id)
 
 
 def _check_element(call: Call) -> None:

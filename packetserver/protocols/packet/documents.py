@@ -12,12 +12,12 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from html import escape
 from http import HTTPStatus
-from typing import Protocol
 
 from flask import Request, Response, request
 from werkzeug.sansio.multipart import Event, Field, File
 
 from packetserver.engine.document_record import Document
+from packetserver.engine.documents import Documents
 from packetserver.errors import PacketError, PacketServerError, PacketTooLarge, StoreUnavailable
 from packetserver.protocols.packet.body import RequestBody
 from packetserver.protocols.packet.builder import CREDENTIALS, read_integer
@@ -29,7 +29,7 @@ from packetserver.protocols.packet.forms import (
     part_data,
 )
 from packetserver.security.credentials import Credentials
-from packetserver.store.file_library import FileLibrary, ReceivedFile
+from packetserver.store.file_library import ReceivedFile
 
 logger = logging.getLogger(__name__)
 
@@ -52,24 +52,6 @@ STORED = "<p>System response: OK</p>"
 REFUSED = "<p>System response: ERROR</p>\n<ul>\n{}\n</ul>"
 
 
-class DocumentStore(Protocol):
-    """What this asks of the engine."""
-
-    @property
-    def library(self) -> FileLibrary:
-        """Where the bytes of a file wait until it is known whether they are stored."""
-
-    def store(
-        self,
-        credentials: Credentials,
-        document: Document,
-        received: ReceivedFile,
-        host: str,
-        address: str,
-    ) -> tuple[str, ...]:
-        """Store a file; returns what is wrong with it. Raises StoreUnavailable."""
-
-
 @dataclass(slots=True)
 class Form:
     """What a form holds: its fields, and its file once that has arrived."""
@@ -79,7 +61,7 @@ class Form:
     received: ReceivedFile | None = None
 
 
-def process_document(documents: DocumentStore, host: str) -> Response:
+def process_document(documents: Documents, host: str) -> Response:
     """Answer the request; ``host`` is the name that the client used for this server."""
     if request.method in {"GET", "HEAD"}:
         return _page(ABOUT)
@@ -106,7 +88,7 @@ def process_document(documents: DocumentStore, host: str) -> Response:
     return _refusal(complaints) if complaints else _page(STORED)
 
 
-def _stored(documents: DocumentStore, host: str, asked: Request) -> tuple[str, ...]:
+def _stored(documents: Documents, host: str, asked: Request) -> tuple[str, ...]:
     """Read the whole form and store its file; a refused one is read to its end, or nearly so."""
     limit = documents.library.largest + MOST_FIELD_BYTES
     body = RequestBody(asked.stream, asked.content_length, limit)
@@ -136,7 +118,11 @@ def _events(asked: Request, chunks: Iterable[bytes]) -> Iterator[Event]:
     return multipart_events(chunks, asked.mimetype_params.get("boundary", ""))
 
 
-def read_form(events: Iterator[Event], receive: Callable[[Iterator[bytes]], ReceivedFile]) -> Form:
+def read_form(
+    events: Iterator[Event],
+    receive: Callable[[Iterator[bytes]], ReceivedFile],
+    name: str = FILE,
+) -> Form:
     """Read a form to its end; of two fields, or files, of a name the first counts.
 
     ``receive`` takes the bytes of the file while they come. Raises PacketError for a form that
@@ -144,7 +130,7 @@ def read_form(events: Iterator[Event], receive: Callable[[Iterator[bytes]], Rece
     """
     form, room = Form(), MOST_FIELD_BYTES
     for event in events:
-        if isinstance(event, File) and event.name == FILE and form.received is None:
+        if isinstance(event, File) and event.name == name and form.received is None:
             form.filename = event.filename
             form.received = receive(part_data(events))
         elif isinstance(event, Field | File):

@@ -6,6 +6,7 @@ DECISIONS.md, Routing; PROTOCOL.md 1.5.
 from __future__ import annotations
 
 import itertools
+import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from urllib.parse import unquote_to_bytes
@@ -35,6 +36,9 @@ NO_FORM = "The form cannot be read: it is no complete multipart form, or too lar
 FORM_CHARSET = "UTF-8"
 OLD_CHARSET = "cp1252"
 """What headers and fields of clients are in that know of no UTF-8: that of Windows."""
+
+BACKSLASH = re.compile(rb"""\\(["\\]?)""")
+"""A backslash, and the character that it escapes, if it is one that must be escaped."""
 
 MOST_PARTS = 1000
 MOST_WAITING_BYTES = 1024 * 1024
@@ -119,8 +123,9 @@ class TolerantDecoder(MultipartDecoder):
         yield None
 
     def _parse_headers(self, data: bytes | bytearray) -> Headers:
-        # A name of a file is in the charset of its sender's machine.
-        return super()._parse_headers(form_text(bytes(data)).encode())
+        # A file's name is in the charset of its sender's machine, and may be a path of Windows.
+        escaped = BACKSLASH.sub(lambda found: found[0] if found[1] else rb"\\", bytes(data))
+        return super()._parse_headers(form_text(escaped).encode())
 
 
 def form_text(content: bytes) -> str:

@@ -8,6 +8,7 @@ reads its packets with it. Expat forgets, and like the original knows no namespa
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from typing import Protocol
 from xml.parsers import expat
 
 from packetserver.engine.packet import Packet
@@ -56,16 +57,38 @@ class PacketReader:
 
         Raises PacketError for whatever is not a packet, or exceeds the limits.
         """
-        try:
-            _parse(_without_leading(texts), self._builder)
-        except expat.ExpatError as error:
-            raise PacketError(_complaint(error)) from error
-        except UnicodeEncodeError as error:
-            raise PacketError("The packet has a character that XML cannot carry") from error
+        for _ in parsed(texts, self._builder):
+            pass
         return self._builder.packet()
 
 
-def _parse(texts: Iterable[str], builder: PacketBuilder) -> None:
+class Builder(Protocol):
+    """Takes what a document consists of, in its order."""
+
+    def start(self, name: str, attributes: dict[str, str], /) -> None:
+        """An element begins."""
+
+    def text(self, text: str, /) -> None:
+        """A piece of text."""
+
+    def end(self, name: str, /) -> None:
+        """An element ends."""
+
+
+def parsed(texts: Iterable[str], builder: Builder) -> Iterator[None]:
+    """Parse a document while it is iterated: after every piece of its text there is a pause.
+
+    Raises PacketError for what is not well-formed, and what the builder raises.
+    """
+    try:
+        yield from _parse(_without_leading(texts), builder)
+    except expat.ExpatError as error:
+        raise PacketError(_complaint(error)) from error
+    except UnicodeEncodeError as error:
+        raise PacketError("The packet has a character that XML cannot carry") from error
+
+
+def _parse(texts: Iterable[str], builder: Builder) -> Iterator[None]:
     parser = expat.ParserCreate("utf-8")
     parser.buffer_text = True
     parser.StartDoctypeDeclHandler = _refuse_document_type
@@ -79,6 +102,7 @@ def _parse(texts: Iterable[str], builder: PacketBuilder) -> None:
         parser.Parse(piece, False)  # noqa: FBT003 (expat takes no keywords)
         if given - parser.CurrentByteIndex > MOST_MARKUP_BYTES:
             raise PacketError("The packet has a tag or a comment that is too long")
+        yield
     if not given:
         raise PacketError("The packet is empty")
     parser.Parse(b"", True)  # noqa: FBT003

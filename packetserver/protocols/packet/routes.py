@@ -19,6 +19,7 @@ from werkzeug.datastructures import Headers
 from packetserver.engine import answers
 from packetserver.engine.answers import RecordSink
 from packetserver.engine.documents import Documents
+from packetserver.engine.packages import Packages
 from packetserver.engine.packet import CommitLevel, Options, Packet
 from packetserver.errors import PacketError, PacketTooLarge, StoreUnavailable
 from packetserver.protocols.packet.body import RequestBody
@@ -27,6 +28,8 @@ from packetserver.protocols.packet.charsets import UTF_8, OutputEncoding
 from packetserver.protocols.packet.decoding import DecodedBody, response_encoding
 from packetserver.protocols.packet.documents import process_document
 from packetserver.protocols.packet.forms import find_packet
+from packetserver.protocols.packet.package_download import send_package
+from packetserver.protocols.packet.package_upload import take_package
 from packetserver.protocols.packet.reader import PacketReader
 from packetserver.protocols.packet.writer import RecordSpool, document, fault_document
 from packetserver.settings import Settings
@@ -64,6 +67,10 @@ class PacketEngine(Protocol):
     def documents(self) -> Documents:
         """What takes files that come by themselves."""
 
+    @property
+    def packages(self) -> Packages:
+        """What hands out and takes the packages of sync clients."""
+
 
 def about_page() -> Response:
     """Tells a person with a browser what this address is for."""
@@ -75,6 +82,10 @@ def packet_blueprint(engine: PacketEngine, settings: Settings) -> Blueprint:
     blueprint = Blueprint("packet", __name__)
     handlers: Mapping[str, Callable[[], Response]] = {
         "ProcessPacket.do": lambda: _process_packet(engine, settings),
+        "ProcessSyncPackageDownload.do": lambda: _send_package(engine, settings),
+        "ProcessClientSyncPackage.do": lambda: take_package(
+            engine.packages, settings, engine.documents.library, _host()
+        ),
         "ProcessDocument.do": lambda: process_document(engine.documents, _host()),
     }
 
@@ -110,6 +121,12 @@ def _process_packet(engine: PacketEngine, settings: Settings) -> Response:
     return Exchange(engine, settings, request).answer()
 
 
+def _send_package(engine: PacketEngine, settings: Settings) -> Response:
+    if request.method in {"GET", "HEAD"}:
+        return about_page()
+    return send_package(engine.packages, Exchange(engine, settings, request).packet, _host())
+
+
 class Exchange:
     """One packet and its answer.
 
@@ -128,7 +145,7 @@ class Exchange:
     def answer(self) -> Response:
         """The answer to the request, whatever happens."""
         try:
-            return self._processed(self._packet())
+            return self._processed(self.packet())
         except PacketTooLarge as refusal:
             return self._fault(refusal.text, HTTPStatus.REQUEST_ENTITY_TOO_LARGE)
         except PacketError as refusal:
@@ -148,8 +165,11 @@ class Exchange:
                 f"The server failed to process the packet. Its log tells why, at request {number}."
             )
 
-    def _packet(self) -> Packet:
-        """Read the whole packet; a refused one is read to its end too, or nearly so."""
+    def packet(self) -> Packet:
+        """Read the whole packet; a refused one is read to its end too, or nearly so.
+
+        Raises PacketError.
+        """
         body = RequestBody(
             self._request.stream, self._request.content_length, self._settings.max_body_bytes
         )

@@ -1,0 +1,189 @@
+"""Packages as clients fetch them, and as they bring their own (PROTOCOL.md 1.6)."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from packetserver.engine.context import PacketContext, Preferences
+from packetserver.engine.documents import NoRecords
+from packetserver.engine.packages_upload import carry_out_records
+from packetserver.engine.packet import Item, Packet
+from packetserver.errors import NotAuthorized, TransactionFailure
+from packetserver.security.authentication import REFUSAL, Authenticator
+from packetserver.security.credentials import Credentials
+from packetserver.store.database import Database
+from packetserver.store.records import Records
+from packetserver.store.schema import Schema
+from packetserver.store.unit_of_work import UnitOfWork, unit_of_work
+from packetserver.sync.packages import (
+    Anchors,
+    Package,
+    Status,
+    count_download,
+    find_package,
+    set_status,
+)
+from packetserver.sync.packet_log import LoggedTransaction, PacketLog
+from packetserver.sync.sessions import take_turn
+
+logger = logging.getLogger(__name__)
+
+DOWNLOAD = ("processSyncPackageDownload", "execute")
+UPLOAD = ("clientSyncPackage", "insert")
+READY = frozenset({Status.COMPLETE, Status.DOWNLOADED})
+
+
+@dataclass(frozen=True, slots=True)
+class Download:
+    """The file of a package: where it lies, how long it is, and a name that no other one has."""
+
+    package_id: int
+    path: Path
+    name: str
+    size: int
+
+
+@dataclass(frozen=True, slots=True)
+class Upload:
+    """What became of a client's package: how many records were carried out, or what is wrong."""
+
+    records: int
+    errors: tuple[str, ...] = ()
+
+
+class Packages:
+    """Hands out packages and takes them; safe to use from many threads."""
+
+    def __init__(
+        self,
+        database: Database,
+        schema: Schema,
+        authenticator: Authenticator,
+        preferences: Preferences,
+    ) -> None:
+        self._database = database
+        self._schema = schema
+        self._authenticator = authenticator
+        self._preferences = preferences
+
+    def find(self, credentials: Credentials | None, host: str, address: str) -> Download | None:
+        """The client's own package for the anchors that it sends; None when there is none.
+
+        ``host`` and ``address`` are those of `Engine.process`. Raises NotAuthorized, and
+        StoreUnavailable when the database is away.
+        """
+        context = self._authenticate(credentials, host, address)
+        with unit_of_work(self._database, writes=False) as work:
+            package = self._ready_package(work, context)
+        found = None if package is None else self._file(package)
+        with self._logged(context, DOWNLOAD) as problems:
+            if found is None:
+                problems.append("There is no package for these anchors")
+        return found
+
+    def note_download(self, package_id: int) -> None:
+        """A package is sent to its end.
+
+        Raises StoreUnavailable when the database is away.
+        """
+        with unit_of_work(self._database, writes=True) as work:
+            records = Records(self._schema, work.connection)
+            if set_status(records, package_id, Status.DOWNLOADED, self._preferences.now()):
+                count_download(records, package_id)
+            work.commit()
+
+    def take(
+        self, credentials: Credentials | None, items: Iterable[Item], host: str, address: str
+    ) -> Upload:
+        """Carry out the records of a client's package: all of them, or none.
+
+        ``items`` are read while they are carried out. Raises NotAuthorized, StoreUnavailable when
+        the database is away, and what the items raise; then nothing is stored.
+        """
+        context = self._authenticate(credentials, host, address)
+        try:
+            with unit_of_work(self._database, writes=True) as work:
+                if context.principal.client_id is not None:
+                    take_turn(work.connection, self._schema.metadata, context.principal.client_id)
+                count = carry_out_records(context, work, items)
+                self._log(context, work, UPLOAD, (), count)
+                work.commit()
+        except TransactionFailure as failure:
+            with self._logged(context, UPLOAD) as problems:
+                problems.extend(failure.lines)
+            return Upload(0, failure.lines)
+        return Upload(count)
+
+    def _authenticate(
+        self, credentials: Credentials | None, host: str, address: str
+    ) -> PacketContext:
+        """The context of a request whose sender is a sync client, in one way or another."""
+        with unit_of_work(self._database, writes=self._authenticator.upgrades) as work:
+            principal = self._authenticator.authenticate(
+                work.connection, credentials, host, self._preferences.now()
+            )
+            work.commit()
+        if principal.client_id is None:
+            raise NotAuthorized(REFUSAL)
+        system = None if credentials is None else credentials.system_id
+        return PacketContext(
+            packet=Packet(credentials, ()),
+            validate=False,
+            principal=principal,
+            schema=self._schema,
+            preferences=self._preferences,
+            sink=NoRecords(),
+            log=PacketLog(system, principal.client_id, address),
+        )
+
+    def _ready_package(self, work: UnitOfWork, context: PacketContext) -> Package | None:
+        last, following = context.anchors
+        client_id = context.principal.client_id
+        if following is None or client_id is None:
+            return None
+        found = find_package(Records(self._schema, work.connection), client_id)
+        if found is None or found.status not in READY or found.anchors != Anchors(last, following):
+            return None
+        return found
+
+    def _file(self, package: Package) -> Download | None:
+        """The file, if it is where it should be."""
+        if package.file is None:
+            return None
+        path = self._preferences.library.path_of(package.file.name)
+        if not path.is_file():
+            logger.error("The file of package %s is not at %s", package.id, path)
+            return None
+        return Download(package.id, path, package.file.name, package.file.size)
+
+    @contextmanager
+    def _logged(self, context: PacketContext, what: tuple[str, str]) -> Iterator[list[str]]:
+        """Log a request by itself, with the problems that are noted."""
+        problems: list[str] = []
+        yield problems
+        with unit_of_work(self._database, writes=True) as work:
+            self._log(context, work, what, tuple(problems), 0)
+            work.commit()
+
+    def _log(
+        self,
+        context: PacketContext,
+        work: UnitOfWork,
+        what: tuple[str, str],
+        problems: tuple[str, ...],
+        count: int,
+    ) -> None:
+        entry = LoggedTransaction(
+            reference_id=None,
+            element_name=what[0],
+            action=what[1],
+            status_code=1 if problems else 0,
+            record_count=count,
+            message="\n".join(problems) or None,
+        )
+        records = Records(self._schema, work.connection)
+        context.log.write(records, self._preferences.now(), (entry,))

@@ -1,0 +1,210 @@
+"""Compiles a package: what syncs of its lists would send, written to a file (PROTOCOL.md 6.8)."""
+
+from __future__ import annotations
+
+import contextlib
+import tempfile
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from datetime import datetime
+from typing import IO
+
+from packetserver.catalogue.types import TYPES
+from packetserver.engine.actions import carry_out
+from packetserver.engine.context import (
+    Call,
+    Output,
+    PacketContext,
+    Preferences,
+    TransactionContext,
+)
+from packetserver.engine.packet import Item, Packet, Property
+from packetserver.errors import ItemMessage, PacketServerError, RecordRefused, TransactionFailure
+from packetserver.security.clients import principal_of_client
+from packetserver.security.credentials import Credentials
+from packetserver.store.database import Database
+from packetserver.store.derived import PRESENT
+from packetserver.store.file_library import LARGEST_SIZE, FileLibrary, ReceivedFile
+from packetserver.store.file_names import new_name
+from packetserver.store.guid_columns import CLIENT, SYSTEM
+from packetserver.store.records import Records
+from packetserver.store.schema import Schema
+from packetserver.store.unit_of_work import UnitOfWork, unit_of_work
+from packetserver.sync.packages import (
+    Anchors,
+    ListAction,
+    Package,
+    PackageFile,
+    PackageList,
+    find_package,
+    lists_of,
+)
+from packetserver.sync.packages_content import filters_of, packed_object
+from packetserver.sync.packages_jobs import Job, complete_job, is_to_be_done
+from packetserver.sync.packages_writer import PackageWriter, written_package
+from packetserver.sync.packet_log import PacketLog
+from packetserver.sync.sessions import take_turn
+from packetserver.sync.unconfirmed import next_batch
+
+CHUNK_BYTES = 64 * 1024
+ACTIONS = {ListAction.SYNC: "sync", ListAction.SELECT: "select"}
+
+
+class PackageFailure(PacketServerError):
+    """A package cannot be compiled; the text says why, and is kept for the operator."""
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """How far a package is: how many of its lists are written, and how many records in all."""
+
+    job: Job
+    lists: int
+    of_lists: int
+    records: int
+
+    @property
+    def percentage(self) -> int:
+        """The part of the lists that is written."""
+        return 100 * self.lists // max(self.of_lists, 1)
+
+
+Report = Callable[[Progress], None]
+
+
+class PackageCompiler:
+    """Compiles packages on one database, each in one unit of work: all of it, or nothing."""
+
+    def __init__(self, database: Database, schema: Schema, preferences: Preferences) -> None:
+        self._database = database
+        self._schema = schema
+        self._preferences = preferences
+        self.library = FileLibrary(preferences.library.folder, LARGEST_SIZE)
+
+    def compile(self, job: Job, report: Report) -> PackageFile | None:
+        """Compile the package of a job; returns None when somebody else has done it.
+
+        Raises PackageFailure for a package that cannot be compiled, StoreUnavailable when the
+        database or the folder of files is away.
+        """
+        with contextlib.ExitStack() as undo:
+            with unit_of_work(self._database, writes=True) as work:
+                take_turn(work.connection, self._schema.metadata, job.client_id)
+                records = Records(self._schema, work.connection)
+                package = find_package(records, job.client_id)
+                if package is None or package.id != job.package_id:
+                    return None
+                if not is_to_be_done(records, job):
+                    return None
+                file = self._compile(work, job, package, report, undo)
+                work.commit()
+            undo.pop_all()
+        return file
+
+    def _compile(
+        self,
+        work: UnitOfWork,
+        job: Job,
+        package: Package,
+        report: Report,
+        undo: contextlib.ExitStack,
+    ) -> PackageFile:
+        records = Records(self._schema, work.connection)
+        now = self._preferences.now()
+        first = next_batch(records, job.client_id)
+        with tempfile.TemporaryFile() as spool:
+            count = self._write(work, job, package, spool, report)
+            with self.library.received(_chunks(spool)) as received:
+                file = _file_of(received, new_name(now), count)
+                last = next_batch(records, job.client_id) - 1
+                complete_job(records, job, file, (first, last), self._preferences.now())
+                undo.callback(self._discard, job, file.name)
+                self.library.place(received, file.name)
+        return file
+
+    def _write(
+        self, work: UnitOfWork, job: Job, package: Package, spool: IO[bytes], report: Report
+    ) -> int:
+        entry = f"{self._preferences.now():%Y%m%d%H%M%S%f}"[:17] + f"-{job.package_id}"
+        with written_package(spool, entry) as writer:
+            context = self._context(work, package, writer)
+            lists = list(lists_of(Records(self._schema, work.connection), package.id))
+            for number, each in enumerate(lists):
+                report(Progress(job, number, len(lists), writer.records))
+                self._write_list(work, context, writer, each)
+            report(Progress(job, len(lists), len(lists), writer.records))
+        return writer.records
+
+    def _context(self, work: UnitOfWork, package: Package, writer: PackageWriter) -> PacketContext:
+        """The packet of syncs that the package stands for."""
+        principal = principal_of_client(work.connection, package.client_id, self._preferences.now())
+        if principal is None:
+            raise PackageFailure("The sync client may no longer use this server")
+        credentials = Credentials(
+            client_id=package.client_id, system_id=SYSTEM, **_anchor_texts(package.anchors)
+        )
+        return PacketContext(
+            packet=Packet(credentials, ()),
+            validate=False,
+            principal=principal,
+            schema=self._schema,
+            preferences=self._preferences,
+            sink=writer,
+            log=PacketLog(SYSTEM, package.client_id, ""),
+        )
+
+    def _write_list(
+        self, work: UnitOfWork, context: PacketContext, writer: PackageWriter, each: PackageList
+    ) -> None:
+        target = self._schema.catalogue.target(each.element)
+        if target is None:
+            raise PackageFailure(f"There is no list {each.element}")
+        packed = packed_object(self._schema.catalogue, target.object)
+        parameters = {PRESENT: self._preferences.now(), CLIENT: context.principal.client_id}
+        records = Records(self._schema, work.connection, parameters)
+        shared = TransactionContext(context, records, packed.meta, work)
+        is_first = context.anchors[0] is None
+        filters = filters_of(target.object, is_first=is_first)
+        properties = tuple(Property(name, text) for name, text in filters.items())
+        attributes = {"action": ACTIONS[each.action], "identity": str(each.identity)}
+        item = Item(each.element, attributes, properties)
+        writer.begin(packed)
+        _carry_out(Call(shared, item, target, Output(writer, wanted=True)))
+
+    def _discard(self, job: Job, name: str) -> None:
+        """Remove a file that no package has; a commit whose answer is lost may have been one."""
+        with unit_of_work(self._database, writes=False) as work:
+            package = find_package(Records(self._schema, work.connection), job.client_id)
+            if package is None or package.file is None or package.file.name != name:
+                self.library.remove(name)
+
+
+def _carry_out(call: Call) -> None:
+    """Write one list; one that the client may not see is left out, as a sync would refuse it."""
+    try:
+        carry_out(call)
+    except ItemMessage:
+        return
+    except TransactionFailure as failure:
+        reason = ": ".join(line for line in failure.lines if line)
+        raise PackageFailure(f"{call.item.element}: {reason}") from failure
+    except RecordRefused as refusal:
+        raise PackageFailure(f"{call.item.element}: {refusal.reason}") from refusal
+
+
+def _anchor_texts(anchors: Anchors) -> dict[str, str | None]:
+    return {"last_anchor": _anchor_text(anchors.last), "next_anchor": _anchor_text(anchors.next)}
+
+
+def _anchor_text(anchor: datetime | None) -> str | None:
+    return None if anchor is None else TYPES["timestamp"].write(anchor)
+
+
+def _file_of(received: ReceivedFile, name: str, records: int) -> PackageFile:
+    return PackageFile(name, received.size, received.sha256, records)
+
+
+def _chunks(file: IO[bytes]) -> Iterator[bytes]:
+    file.seek(0)
+    while chunk := file.read(CHUNK_BYTES):
+        yield chunk

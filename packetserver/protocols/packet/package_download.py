@@ -1,0 +1,130 @@
+"""`ProcessSyncPackageDownload.do`: the file of a client's package, whole or in part.
+
+PROTOCOL.md 1.6. Every failure is an empty body with status 200, which is what the shipped client
+takes for one.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from http import HTTPStatus
+from typing import IO, Protocol
+
+from flask import Request, Response, request
+from werkzeug.http import parse_range_header, unquote_etag
+
+from packetserver.engine.packages import Download
+from packetserver.engine.packet import Packet
+from packetserver.errors import NotAuthorized, PacketError, StoreUnavailable
+from packetserver.security.credentials import Credentials
+
+logger = logging.getLogger(__name__)
+
+CHUNK_BYTES = 64 * 1024
+RETRY_AFTER_SECONDS = 10
+BINARY = "application/octet-stream"
+
+Part = tuple[int, int]
+"""Bytes of a file: the first, and the one behind the last."""
+
+
+class PackageStore(Protocol):
+    """What this asks of the engine."""
+
+    def find(self, credentials: Credentials | None, host: str, address: str) -> Download | None:
+        """The package of a client. Raises NotAuthorized and StoreUnavailable."""
+
+    def note_download(self, package_id: int) -> None:
+        """A package is sent to its end. Raises StoreUnavailable."""
+
+
+def send_package(packages: PackageStore, read: Callable[[], Packet], host: str) -> Response:
+    """Answer the request.
+
+    ``read`` gives the packet in the request, and raises PacketError; ``host`` is the name that
+    the client used for this server.
+    """
+    try:
+        found = packages.find(read().credentials, host, request.remote_addr or "")
+        return _nothing() if found is None else _file(packages, found, request)
+    except (PacketError, NotAuthorized):
+        return _nothing()
+    except StoreUnavailable as failure:
+        logger.warning("A package cannot be sent: %s", failure)
+        response = Response(status=HTTPStatus.SERVICE_UNAVAILABLE)
+        response.headers["Retry-After"] = str(RETRY_AFTER_SECONDS)
+        return response
+    except Exception:
+        logger.exception("A package cannot be sent")
+        return _nothing()
+
+
+def _nothing() -> Response:
+    return Response(b"", mimetype=BINARY)
+
+
+def _file(packages: PackageStore, found: Download, asked: Request) -> Response:
+    part = _part(asked, found)
+    if part is None:
+        return _described(found, Response(status=HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE), None)
+    with ExitStack() as opened:
+        file = opened.enter_context(found.path.open("rb"))
+        pieces = _pieces(file, part, lambda: _note_end(packages, found, part))
+        status = HTTPStatus.OK if part == (0, found.size) else HTTPStatus.PARTIAL_CONTENT
+        response = _described(found, Response(pieces, status, mimetype=BINARY), part)
+        response.call_on_close(opened.pop_all().close)
+    return response
+
+
+def _part(asked: Request, found: Download) -> Part | None:
+    """The bytes that are asked for, None for such as the file does not have.
+
+    What is no range of bytes, more than one range, or a range of another file, means all of it
+    (RFC 9110, 14.2 and 13.1.5).
+    """
+    whole = (0, found.size)
+    condition = asked.headers.get("If-Range")
+    if condition is not None and unquote_etag(condition) != (found.name, False):
+        return whole
+    ranges = parse_range_header(asked.headers.get("Range"))
+    if ranges is None or ranges.units != "bytes" or len(ranges.ranges) != 1:
+        return whole
+    return ranges.range_for_length(found.size)
+
+
+def _described(found: Download, response: Response, part: Part | None) -> Response:
+    """The response with the headers that tell what it holds."""
+    response.set_etag(found.name)
+    response.headers["Accept-Ranges"] = "bytes"
+    if part is None:
+        response.headers["Content-Range"] = f"bytes */{found.size}"
+        return response
+    start, stop = part
+    response.content_length = stop - start
+    response.headers["Content-Disposition"] = f'attachment; filename="{found.name}.zip"'
+    if response.status_code == HTTPStatus.PARTIAL_CONTENT:
+        response.headers["Content-Range"] = f"bytes {start}-{stop - 1}/{found.size}"
+    return response
+
+
+def _pieces(file: IO[bytes], part: Part, at_end: Callable[[], None]) -> Iterator[bytes]:
+    start, stop = part
+    file.seek(start)
+    while start < stop and (piece := file.read(min(CHUNK_BYTES, stop - start))):
+        start += len(piece)
+        if start == stop:
+            # Before the last piece: what the client sends next must find it noted.
+            at_end()
+        yield piece
+
+
+def _note_end(packages: PackageStore, found: Download, part: Part) -> None:
+    """Count a download that reaches the end of the file; the client gets it in any case."""
+    if part[1] < found.size:
+        return
+    try:
+        packages.note_download(found.package_id)
+    except Exception:
+        logger.exception("The download of package %s is not noted", found.package_id)
