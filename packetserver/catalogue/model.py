@@ -60,6 +60,8 @@ class Column:
     references: str | None = None
     """The table that it points to, and whether the database sees to that."""
     constrained: bool = True
+    belongs: bool = False
+    """Whether a row goes with the one that it points to."""
 
 
 @dataclass(frozen=True, slots=True)

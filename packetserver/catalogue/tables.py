@@ -102,4 +102,5 @@ def _plain_column(name: str, line: Definition) -> Column:
         default=line.get("default"),
         references=line.get("references_table"),
         constrained=line.get("foreign_key", True),
+        belongs=line.get("on_delete") == "cascade",
     )

@@ -30,12 +30,20 @@ COMPARED: Phrases = {
 }
 """How a filter's value, `it`, is compared."""
 
+FILTERS_BY_TIME: Phrases = {
+    "gt": "whose {what} is after it",
+    "gte": "whose {what} is it or later",
+    "lt": "whose {what} is before it",
+    "lte": "whose {what} is it or earlier",
+}
+"""The same where the values are times."""
+
 FILTERS: Phrases = {
     **{name: f"whose {{what}} {phrase}" for name, phrase in COMPARED.items()},
     "above_zero": "whose {what} is above 0",
     "active_product": "that are active and on sale now, at a price that holds now",
     "all_equal": "of which all of {columns} are it",
-    "also_used_by": "that a {table} with it for its {compares} names, besides all others listed",
+    "also_used_by": "that one {table} names whose {compares} is it, besides all others listed",
     "any_equal": "of which one of {columns} is it",
     "any_of": "that one of the filters {filters} lists",
     "approved": "that were never imported, or whose import was approved",
@@ -53,11 +61,11 @@ FILTERS: Phrases = {
     "equals_or_beside": "whose {what} is it; before it while {side} is 1, after it while that is 0",
     "equals_or_empty": "whose {what} is it, or empty while {or_empty} is in force",
     "equals_value": "whose {what} is {value}",
-    "exists_in": "with a {table} whose {compares} {how}",
+    "exists_in": "with one {table} whose {compares} {how}",
     "filled": "whose {what} is filled",
     "filled_and_empty": "of which {filled} are filled and {empty_columns} empty",
     "first_of": "whose first {table}, {first} before others, has a {compares} that {how}",
-    "has_rows": "with a {table}",
+    "has_rows": "with some {table}",
     "is_past": "1: whose {what} has passed; 0: whose {what} is empty",
     "is_set": "whose {what} is filled",
     "is_true": "whose {what} is true",
@@ -70,10 +78,10 @@ FILTERS: Phrases = {
     "linked_project_of_member": "of a project in whose team the user is active",
     "mapped_to_category": "of a category of that table ({tables}): the first sent of {categories};"
     " none while {or_nothing} is in force",
-    "member_or_entered_by": "that one of the users entered, or with a {table} whose {compares} is"
+    "member_or_entered_by": "that one of the users entered, or with one {table} whose {compares} is"
     " one of them",
     "news_state": "that are {state}",
-    "no_rows": "without a {table}",
+    "no_rows": "without any {table}",
     "not_among": "whose {what} is none of {values}",
     "not_own_company": "that are not the installation's own company",
     "not_trashed": "that are not trashed",

@@ -13,6 +13,7 @@ from packetserver.cli.catalogue_phrases import (
     COMPARED,
     FIELDS,
     FILTERS,
+    FILTERS_BY_TIME,
     QUALIFIERS,
     RULE_CONDITIONS,
     RULES,
@@ -20,6 +21,7 @@ from packetserver.cli.catalogue_phrases import (
     Phrases,
 )
 
+TIMES = frozenset({"timestamp", "date", "local-date"})
 LABELS = frozenset({"label", "referenced"})
 LABEL = "description"
 
@@ -81,8 +83,9 @@ class Wording:
             return code(f"{self.element(place)}.{self._field_name(place, column)}")
         if "." in name:
             return self.path(table, name)
-        if described.field(name) or described.filter(name) or name in described.controls:
-            return code(name)
+        known = described.field(name) or described.filter(name) or described.controls.get(name)
+        if known is not None:
+            return code(known.name)
         if table and name in self.catalogue.tables[table].columns:
             return self.path(table, name)
         return name.replace("_", " ")
@@ -104,7 +107,7 @@ class Wording:
         if named.name in LABELS:
             found["reads"] = self._label(named)
             del found["of"]
-        return found
+        return {"how": COMPARED["equals"], **found} if "compares" in found else found
 
     def _label(self, named: Named) -> str:
         """A field of the record that a reference points to, as a path from that reference."""
@@ -170,9 +173,8 @@ class Wording:
         """Which records a filter lists, or a condition that every list has."""
         column = one.column if one is not None else None
         compared = named.text("path") or column or named.text("column")
-        what = self.own(compared) if compared else ""
-        phrases = {**FILTERS, "equals": "whose {what} is true"} if _is_flag(one) else FILTERS
-        text = self.sentence(phrases, named, QUALIFIERS, what=what)
+        what = self.path(self.object.table or "", compared) if compared else ""
+        text = self.sentence(_phrases(one), named, QUALIFIERS, what=what)
         if one is None or one.type.name != "tristate":
             return text
         if named.name == "equals":
@@ -180,5 +182,11 @@ class Wording:
         return f"1: {text}; 0: all others" if named.name in TWO_SIDED else text
 
 
-def _is_flag(one: Filter | None) -> bool:
-    return one is not None and one.type.name in {"boolean", "tristate"}
+def _phrases(one: Filter | None) -> Phrases:
+    """The phrases for the type of a filter."""
+    if one is None:
+        return FILTERS
+    if one.type.name in TIMES:
+        return {**FILTERS, **FILTERS_BY_TIME}
+    is_flag = one.type.name == "tristate" or one.none == "false"
+    return {**FILTERS, "equals": "whose {what} is true"} if is_flag else FILTERS

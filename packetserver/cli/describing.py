@@ -13,8 +13,9 @@ from packetserver.catalogue.model import (
     Named,
     ObjectType,
 )
-from packetserver.cli.examples import STAMPED, example_packets
+from packetserver.cli.examples import example_packets
 from packetserver.cli.program import aligned
+from packetserver.engine.stamps import CREATION as STAMPED
 
 STANDARD_ACTIONS = ("insert", "update", "delete", "select")
 INDENT = "  "

@@ -83,6 +83,22 @@ class Records:
         with refusals_explained(self._attempt(table, identity, removing=True)):
             return self.connection.execute(statement).rowcount
 
+    def delete_belongings(self, table: str, identity: Mapping[str, Any]) -> None:
+        """Remove the rows that go with rows of a table (schemas: `on_delete`).
+
+        A database of the original does not do so by itself.
+        """
+        target, key = self.table(table), self.schema.catalogue.tables[table].key or ""
+        self._delete_pointing_to(table, select(target.c[key]).where(*_equal(target, identity)))
+
+    def _delete_pointing_to(self, table: str, keys: Select[Any]) -> None:
+        for name, column in self.schema.belongings.get(table, ()):
+            target, key = self.table(name), self.schema.catalogue.tables[name].key
+            pointing = target.c[column].in_(keys)
+            if key is not None:
+                self._delete_pointing_to(name, select(target.c[key]).where(pointing))
+            self.connection.execute(sqlalchemy.delete(target).where(pointing))
+
     def stored(
         self, described: ObjectType, identity: Mapping[str, Any], *, lock: bool = False
     ) -> dict[str, Any] | None:

@@ -28,6 +28,7 @@ class Schema:
         self.catalogue = catalogue
         self.metadata = metadata
         self.plan = lru_cache(maxsize=PLANS_KEPT)(self._plan)
+        self.belongings = _belongings(catalogue)
 
     def scope(self, described: ObjectType) -> Scope:
         """The object within a query of its own table."""
@@ -36,6 +37,16 @@ class Schema:
 
     def _plan(self, element: str, names: tuple[str, ...]) -> Plan:
         return build_plan(self.scope(self.catalogue.objects[element]), names)
+
+
+def _belongings(catalogue: Catalogue) -> dict[str, list[tuple[str, str]]]:
+    """By table: the columns whose rows go with a row of it."""
+    found: dict[str, list[tuple[str, str]]] = {}
+    for table in catalogue.tables.values():
+        for column in table.columns.values():
+            if column.belongs and column.references is not None:
+                found.setdefault(column.references, []).append((table.name, column.name))
+    return found
 
 
 def build_schema(catalogue: Catalogue) -> Schema:

@@ -186,7 +186,11 @@ def _add_references(metadata: MetaData, catalogue: model.Catalogue, described: m
         name = f"{described.name}_{column.name}_fkey"[:LONGEST_NAME]
         table.append_constraint(
             ForeignKeyConstraint(
-                [column.name], [f"{target.name}.{target.key}"], name=name, use_alter=True
+                [column.name],
+                [f"{target.name}.{target.key}"],
+                name=name,
+                use_alter=True,
+                ondelete="CASCADE" if column.belongs else None,
             )
         )
     searched = _searched_columns(catalogue, described)

@@ -31,7 +31,12 @@ PEOPLE = {
 }
 """Identities of tests/conformance/world.toml."""
 
-TEXTS = {True: "true", False: "false", None: None}
+
+def wire_text(value: Any) -> str | None:
+    """How a value travels; None is an empty element."""
+    if value is None:
+        return None
+    return str(value).lower() if isinstance(value, bool) else str(value)
 
 
 @dataclass
@@ -44,7 +49,7 @@ class Desk:
     def send(self, element: str, action: str, values: dict[str, Any], **how: Any) -> Answer:
         """Send one item; ``how``: person, validate, meta."""
         person = PEOPLE[how.get("person", "admin")]
-        texts = {name: TEXTS.get(each, str(each)) for name, each in values.items()}
+        texts = {name: wire_text(each) for name, each in values.items()}
         driver = Driver(self.engine, person)
         return driver.one(
             element, action, texts, how.get("meta", ("id",)), validate=how.get("validate", True)
@@ -68,10 +73,10 @@ class Desk:
         return int(answer.records[0]["id"] or -1)
 
     def complaints(
-        self, element: str, values: dict[str, Any], action: str = "insert"
+        self, element: str, values: dict[str, Any], action: str = "insert", person: str = "admin"
     ) -> list[str]:
         """What validation says of a record that is sent."""
-        answer = self.send(element, action, values)
+        answer = self.send(element, action, values, person=person)
         if not answer.errors:
             return []
         assert answer.errors[:3] == FIXED_LINES, answer.errors
@@ -96,6 +101,12 @@ class Desk:
             key = Records(self.engine.schema, connection).insert_row(table, values)
             connection.commit()
         return int(key or -1)
+
+    def change(self, table: str, identity: dict[str, Any], **values: Any) -> None:
+        """Change rows of a table behind the server's back."""
+        with self.engine.database.connect(writes=True) as connection:
+            Records(self.engine.schema, connection).update_rows(table, identity, values)
+            connection.commit()
 
     def name(self, beginning: str = "Name") -> str:
         """A text that nothing else has."""
@@ -136,4 +147,3 @@ def desks(databases: Databases) -> Iterator[dict[str, Desk]]:
 def desk(request: pytest.FixtureRequest, desks: dict[str, Desk]) -> Desk:
     """A desk on the database of the parameter; what others put there stays there."""
     return desks[request.param]
-

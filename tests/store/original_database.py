@@ -187,8 +187,6 @@ class Used:
     account: int
     contact: int
     ticket: int
-    account_list: int
-    contact_list: int
 
 
 def use(made: OriginalDatabase) -> Used:
@@ -220,7 +218,7 @@ def use(made: OriginalDatabase) -> Used:
         made.add("sync_map", **row, status_date=ENTERED)
     for statement in made.deviations.rows:
         made.connection.exec_driver_sql(statement)
-    return Used(user, account, contact, ticket, accounts, contacts)
+    return Used(user, account, contact, ticket)
 
 
 def _number_elements(made: OriginalDatabase) -> Mapping[str, int]:

@@ -10,11 +10,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from defusedxml.ElementTree import fromstring
-
 from driving import Answer
+from sync.office import Office, Party, open_office
+
 from packetserver.engine.packages_worker import Outcome, PackageWorker
 from packetserver.store.schema import Schema
-from sync.office import Office, Party, open_office
 
 
 @dataclass(frozen=True)
@@ -32,8 +32,7 @@ class Written:
     @property
     def triples(self) -> dict[str, tuple[str, str]]:
         """What the triples of a mapped table say: data and type by field."""
-        pairs = [pair for pair in zip(self.names, self.texts, strict=True)][3:]
-        kept = [text for _, text in pairs]
+        kept = self.texts[3:]
         return {kept[i]: (kept[i + 1], kept[i + 2]) for i in range(0, len(kept), 3)}
 
 
@@ -68,9 +67,7 @@ class Packing:
 
 def ask(party: Party, following: str, last: str | None = None, **values: str) -> Answer:
     """Ask for a package."""
-    return party.send(
-        "compileSyncData", "execute", values, last=last, following=following
-    )
+    return party.send("compileSyncData", "execute", values, last=last, following=following)
 
 
 def poll(party: Party, following: str, last: str | None = None) -> tuple[str, ...]:

@@ -78,5 +78,7 @@ def remove_row(records: Records, table: str, identity: dict[str, Any]) -> set[st
                 tables |= remove_row(records, child, {column: value})
     if table == FILE_VERSIONS:
         release(records.connection, records.values(table, key or "", identity))
+    if key is not None:
+        records.delete_belongings(table, identity)
     records.delete_rows(table, identity)
     return tables

@@ -7,10 +7,10 @@ from typing import Any
 from sqlalchemy import func
 
 from packetserver.catalogue.model import Named
+from packetserver.engine.context import Call
 from packetserver.engine.effects import after, before
-from packetserver.engine.named.records_beside import column_of, refuse, rows_of
+from packetserver.engine.named.records_beside import add_row, column_of, refuse, rows_of
 from packetserver.engine.validation import Writing
-from packetserver.store.records import Records
 
 IDLE, QUEUED, FINISHED = 1, 2, 4
 """Values of a campaign's statusId."""
@@ -35,10 +35,10 @@ def campaign_status(writing: Writing, named: Named) -> None:
 @after("link_criteria_lists")
 def link_criteria_lists(writing: Writing, named: Named, key: Any) -> None:
     """The criteria lists of `groupList` are those of the campaign."""
-    add_criteria_lists(writing.call.records, key, writing.control("groupList"))
+    add_criteria_lists(writing.call, key, writing.control("groupList"))
 
 
-def add_criteria_lists(records: Records, campaign: Any, text: str | None) -> None:
+def add_criteria_lists(call: Call, campaign: Any, text: str | None) -> None:
     """Link the lists, whose ids are joined by `*`, that are not linked yet.
 
     Raises TransactionFailure for anything else than ids.
@@ -47,8 +47,8 @@ def add_criteria_lists(records: Records, campaign: Any, text: str | None) -> Non
         if not each.isdecimal() or not each.isascii():
             raise refuse("groupList", "not a list of ids")
         link = {"campaign_id": campaign, "group_id": int(each)}
-        if not records.exists(LISTS, link):
-            records.insert_row(LISTS, link)
+        if not call.records.exists(LISTS, link):
+            add_row(call, LISTS, link)
 
 
 @after("link_surveys")
@@ -57,26 +57,27 @@ def link_surveys(writing: Writing, named: Named, key: Any) -> None:
     for control, is_address in (("surveyId", False), ("addressSurveyId", True)):
         survey = writing.draft.controls.get(control)
         if survey is not None:
-            _replace_survey(writing.call.records, key, survey, is_address=is_address)
+            _replace_survey(writing.call, key, survey, is_address=is_address)
     if not writing.is_new and writing.value("statusId") == FINISHED:
         writing.call.records.delete_rows(SURVEYS, {"campaign_id": key})
 
 
-def _replace_survey(records: Records, campaign: Any, survey: int, *, is_address: bool) -> None:
+def _replace_survey(call: Call, campaign: Any, survey: int, *, is_address: bool) -> None:
     """The survey of one kind; below 1: none."""
+    records = call.records
     for row in rows_of(records, SURVEYS, ("survey_id",), {"campaign_id": campaign}):
         kind = column_of(records, "survey", "type", row["survey_id"])
         if (kind == ADDRESS_SURVEY) == is_address or row["survey_id"] == survey:
             records.delete_rows(SURVEYS, {"campaign_id": campaign, **row})
     if survey > 0:
-        records.insert_row(SURVEYS, {"campaign_id": campaign, "survey_id": survey})
+        add_row(call, SURVEYS, {"campaign_id": campaign, "survey_id": survey})
 
 
 @after("add_answer_average")
 def add_answer_average(writing: Writing, named: Named, key: Any) -> None:
     """How often an item was chosen is counted from nought."""
     values = {"question_id": writing.value("questionId"), "item_id": key, "total": 0}
-    writing.call.records.insert_row("active_survey_answer_avg", values)
+    add_row(writing.call, "active_survey_answer_avg", values)
 
 
 @after("count_answer")

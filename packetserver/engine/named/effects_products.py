@@ -6,7 +6,7 @@ from typing import Any
 
 from packetserver.catalogue.model import Named
 from packetserver.engine.effects import after, before
-from packetserver.engine.named.records_beside import add_record
+from packetserver.engine.named.records_beside import add_record, add_row
 from packetserver.engine.validation import Writing
 
 NEW_QUOTE = "New quote created"
@@ -41,7 +41,7 @@ def add_product_to_category(writing: Writing, named: Named, key: Any) -> None:
     category = writing.control("categoryId")
     if category is not None and category > 0:
         values = {"product_id": key, "category_id": category}
-        writing.call.records.insert_row("product_catalog_category_map", values)
+        add_row(writing.call, "product_catalog_category_map", values)
 
 
 @after("map_option_to_product")
@@ -55,7 +55,7 @@ def offer_option(writing: Writing, option: Any) -> None:
     product = writing.control("productId")
     if product is not None and product > 0:
         values = {"product_id": product, "option_id": option}
-        writing.call.records.insert_row("product_option_map", values)
+        add_row(writing.call, "product_option_map", values)
 
 
 @before("close_quote")
@@ -92,4 +92,4 @@ def store_option_values(writing: Writing, named: Named, key: Any) -> None:
         value = writing.draft.controls.get(control)
         if value is not None:
             records.delete_rows(table, option)
-            records.insert_row(table, {**option, "value": value})
+            add_row(writing.call, table, {**option, "value": value})

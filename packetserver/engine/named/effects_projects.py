@@ -9,7 +9,7 @@ from sqlalchemy import func, select
 from packetserver.catalogue.model import Named
 from packetserver.engine.effects import after, before
 from packetserver.engine.named.conditions import acting_user, is_given
-from packetserver.engine.named.records_beside import add_record, column_of
+from packetserver.engine.named.records_beside import add_record, add_row, column_of
 from packetserver.engine.validation import Writing
 
 OUTLINE = "project_requirements_map"
@@ -47,7 +47,7 @@ def add_to_outline(writing: Writing, named: Named, key: Any) -> None:
     position = (records.connection.execute(last).scalar() or 0) + 1
     project = column_of(records, "project_requirements", "project_id", requirement)
     place = {"project_id": project, "requirement_id": requirement, "position": position}
-    records.insert_row(OUTLINE, {**place, named.text("column"): key})
+    add_row(writing.call, OUTLINE, {**place, named.text("column"): key})
 
 
 @after("note_assignment")
@@ -100,4 +100,4 @@ def link_task_category(writing: Writing, article: Any) -> None:
     category = writing.control("taskCategoryId")
     if category is not None and category > 0:
         values = {"news_id": article, "category_id": category}
-        writing.call.records.insert_row("taskcategorylink_news", values)
+        add_row(writing.call, "taskcategorylink_news", values)

@@ -7,7 +7,7 @@ from typing import Any
 from packetserver.catalogue.model import Named
 from packetserver.engine.effects import after, before
 from packetserver.engine.named.conditions import acting_user
-from packetserver.engine.named.records_beside import add_record
+from packetserver.engine.named.records_beside import add_record, add_row
 from packetserver.engine.validation import Writing
 
 LINK = "tasklink_contact"
@@ -38,7 +38,7 @@ def link_task_contact(writing: Writing, named: Named, key: Any) -> None:
         return
     records.delete_rows(LINK, {"task_id": key})
     if person > 0:
-        records.insert_row(LINK, {"task_id": key, "contact_id": person})
+        add_row(writing.call, LINK, {"task_id": key, "contact_id": person})
 
 
 @after("log_action_item")

@@ -6,7 +6,7 @@ from typing import Any
 
 from packetserver.catalogue.model import Named
 from packetserver.engine.effects import after, before
-from packetserver.engine.named.records_beside import add_record
+from packetserver.engine.named.records_beside import add_record, add_row
 from packetserver.engine.validation import Writing
 
 COUNTS = "project_ticket_count"
@@ -34,7 +34,7 @@ def draw_project_ticket_number(writing: Writing, named: Named) -> None:
     # Counted by the database itself, so that two tickets at once cannot draw the same number.
     following = {"key_count": records.table(COUNTS).c.key_count + 1}
     if not records.update_rows(COUNTS, {"project_id": project}, following):
-        records.insert_row(COUNTS, {"project_id": project, "key_count": 1})
+        add_row(writing.call, COUNTS, {"project_id": project, "key_count": 1})
     number = records.value(COUNTS, "key_count", {"project_id": project})
     writing.set("projectTicketCount", number)
 

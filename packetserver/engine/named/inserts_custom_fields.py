@@ -15,7 +15,7 @@ from packetserver.engine.context import Call
 from packetserver.engine.draft import Draft, read_draft
 from packetserver.engine.named.conditions import is_given
 from packetserver.engine.named.inserts_existing import addition
-from packetserver.engine.named.records_beside import column_of, refuse
+from packetserver.engine.named.records_beside import add_row, column_of, refuse
 from packetserver.engine.named.rules_form import misfit
 from packetserver.engine.named_inserts import named_insert
 from packetserver.engine.packet import Item, Property
@@ -87,7 +87,7 @@ def insert_lookup_list(writing: Writing, key: Any) -> Any:
     entries = [line.strip() for text in texts for line in text.splitlines() if line.strip()]
     for place, entry in enumerate(entries, 1):
         row = {"field_id": key, "description": entry, "level": place * LEVEL_STEP}
-        writing.call.records.insert_row(LOOKUP, row)
+        add_row(writing.call, LOOKUP, row)
 
 
 def _has_record(call: Call, folder: Any, module: int, item: int) -> bool:

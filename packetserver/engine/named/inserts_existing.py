@@ -82,7 +82,7 @@ def insert_version(writing: Writing, key: Any) -> Any:
 @addition("campaign", "insertGroups")
 def insert_groups(writing: Writing, key: Any) -> Any:
     """The criteria lists of `groupList` join those of the campaign."""
-    add_criteria_lists(writing.call.records, key, writing.control("groupList"))
+    add_criteria_lists(writing.call, key, writing.control("groupList"))
 
 
 @addition("campaign", "insertRun")

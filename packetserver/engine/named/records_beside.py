@@ -48,7 +48,15 @@ def add_record(call: Call, element: str, values: Mapping[str, Any]) -> Any:
         for each in described.stored_fields
         if not each.key or each.name in values
     }
-    return call.records.insert(described, columns)
+    return add_row(call, described.table or "", columns)
+
+
+def add_row(call: Call, table: str, values: Mapping[str, Any]) -> Any:
+    """Store a row of any table; returns its key. Times that are not given are the present."""
+    now = call.transaction.now()
+    described = call.records.schema.catalogue.tables[table]
+    times = {each.name: now for each in described.columns.values() if each.default == NOW}
+    return call.records.insert_row(table, {**times, **values})
 
 
 def _value(call: Call, field: Field, values: Mapping[str, Any]) -> Any:

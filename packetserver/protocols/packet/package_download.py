@@ -111,13 +111,14 @@ def _described(found: Download, response: Response, part: Part | None) -> Respon
 
 def _pieces(file: IO[bytes], part: Part, at_end: Callable[[], None]) -> Iterator[bytes]:
     start, stop = part
-    file.seek(start)
-    while start < stop and (piece := file.read(min(CHUNK_BYTES, stop - start))):
-        start += len(piece)
-        if start == stop:
-            # Before the last piece: what the client sends next must find it noted.
-            at_end()
-        yield piece
+    with file:
+        file.seek(start)
+        while start < stop and (piece := file.read(min(CHUNK_BYTES, stop - start))):
+            start += len(piece)
+            if start == stop:
+                # Before the last piece: what the client sends next must find it noted.
+                at_end()
+            yield piece
 
 
 def _note_end(packages: PackageStore, found: Download, part: Part) -> None:

@@ -1,0 +1,185 @@
+"""One page of the reference for everybody who writes a client: an object, in Markdown."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+
+from packetserver.catalogue.model import NOW, Control, Field, ObjectType, Scalar
+from packetserver.cli.catalogue_behaviour import (
+    effect_lines,
+    filter_rows,
+    list_facts,
+    removal_lines,
+    rule_lines,
+)
+from packetserver.cli.catalogue_wording import Wording, code, listing, meaning
+from packetserver.cli.examples import example_packets
+from packetserver.engine.named_inserts import NAMED_INSERTS
+from packetserver.engine.permissions import PERMISSION_RULES
+from packetserver.engine.stamps import CREATION
+from packetserver.store.schema import Schema
+
+INDEX = "README.md"
+PLAIN = "insert"
+PLAIN_RULE = "plain"
+VERBS = "`-view` to select and sync, `-add` to insert, `-edit` to update, `-delete` to delete"
+
+
+def object_page(schema: Schema, described: ObjectType) -> Iterator[str]:
+    """The lines of an object's page."""
+    words = Wording(schema.catalogue, described)
+    yield f"# {described.element}"
+    yield from ("", *_head(words))
+    yield from _section("Fields", _fields(words))
+    yield from _section("Inputs that are not stored", _controls(described))
+    if described.list_element is not None:
+        yield from _section(f"Filters of `{described.list_element}`", _filters(words))
+        yield from _section("The list", list_facts(words))
+    yield from _section("Rules", rule_lines(words))
+    yield from _section("What else is stored", effect_lines(words))
+    if described.table is not None:
+        yield from _section("Delete", removal_lines(words))
+    for title, packet in example_packets(described):
+        yield from _section(f"Example: {title}", ["```xml", *packet, "```"])
+
+
+def _section(title: str, lines: Iterable[str]) -> Iterator[str]:
+    found = list(lines)
+    if found:
+        yield from ("", f"## {title}", "", *found)
+
+
+def markdown_table(heading: Sequence[str], rows: Sequence[Sequence[str]]) -> Iterator[str]:
+    """A table whose columns, but for the last, are as wide as their widest cell."""
+    if not rows:
+        return
+    *widths, _ = (max(map(len, column)) for column in zip(heading, *rows, strict=True))
+    for cells in (heading, ["-" * width for width in (*widths, 3)], *rows):
+        *padded, last = cells
+        padded = [cell.ljust(width) for cell, width in zip(padded, widths, strict=True)]
+        yield f"| {' | '.join((*padded, last.replace('|', '&#124;')))} |"
+
+
+def _head(words: Wording) -> Iterator[str]:
+    described = words.object
+    area = described.file.removesuffix(".toml")
+    yield f"Area [{area}]({INDEX}#{area})" + (
+        f", table {code(described.table)}." if described.table else "."
+    )
+    yield ""
+    yield f"* Actions: {_actions(described)}."
+    yield f"* Permission: {_permission(described)}"
+    if described.forced_to_user:
+        forced = listing(map(code, described.forced_to_user), "and")
+        yield f"* Set to the user who asks, whatever is sent: {forced}."
+    for (element, name), function in NAMED_INSERTS.items():
+        if element == described.element and name != PLAIN:
+            yield f"* {code(name)}: {meaning(function)}"
+
+
+def _actions(described: ObjectType) -> str:
+    if described.table is None:
+        return listing(map(code, described.actions), "and")
+    listed = described.list_element
+    single = "insert, select, update and delete"
+    return f"{single}; select, sync and syncDelete of {code(listed)}" if listed else single
+
+
+def _permission(described: ObjectType) -> str:
+    base = f"{code(described.permission)}, {VERBS}" if described.permission else "none needed"
+    if described.permission_rule == PLAIN_RULE:
+        return f"{base}."
+    rule = meaning(PERMISSION_RULES[described.permission_rule])
+    return f"{base}. {rule}" if described.permission else rule
+
+
+def _fields(words: Wording) -> Iterator[str]:
+    described = words.object
+    rows = [
+        (code(each.name), _type_text(each), _empty_text(each), "; ".join(_field_notes(words, each)))
+        for each in described.fields.values()
+    ]
+    rows += [
+        (code(alias), "", "", f"another name of {code(name)}")
+        for alias, name in described.aliases.items()
+    ]
+    yield from markdown_table(("name", "type", "empty", "notes"), rows)
+
+
+def _type_text(each: Field) -> str:
+    return f"{each.type.name} {each.max_length}" if each.max_length else each.type.name
+
+
+def _empty_text(each: Field) -> str:
+    """What an empty field reads as; nothing to say of one that reads as an empty element."""
+    is_never_empty = each.column is not None and not each.nullable
+    return "" if is_never_empty or each.unset == "" else code(each.unset)
+
+
+def _field_notes(words: Wording, each: Field) -> Iterator[str]:
+    described = words.object
+    if each.derived is not None:
+        yield f"read only: {words.field(each.derived)}"
+        return
+    if each.key:
+        is_chosen = described.key_may_be_sent or each.type.name != "integer"
+        yield "key, may be chosen" if is_chosen else "key, given by the server"
+        return
+    if each.name in CREATION:
+        yield "the user when not sent"
+    elif each.required:
+        yield "required"
+    yield from _reference_notes(words, each)
+    yield from _default_notes(each)
+    yield from _storing_notes(each)
+    if each.shown is not None:
+        yield words.field(each.shown)
+
+
+def _reference_notes(words: Wording, each: Field) -> Iterator[str]:
+    if each.references is not None:
+        yield f"id of [{each.references}]({each.references}.md)"
+    elif each.references_table is not None:
+        yield f"id in the table {code(each.references_table)}"
+    if each.references_by is not None:
+        choices = (
+            f"{number} [{element}]({element}.md)"
+            for number, element in each.references_by.elements.items()
+        )
+        yield f"id of what {code(each.references_by.field)} says: {', '.join(choices)}"
+    if each.empty:
+        yield f"{each.empty} means none"
+
+
+def _default_notes(each: Field) -> Iterator[str]:
+    value: Scalar = each.default if each.initial is None else each.initial
+    if value == NOW:
+        yield "the present time when not sent"
+    elif value not in {None, ""}:
+        yield f"{code(value)} when not sent"
+
+
+def _storing_notes(each: Field) -> Iterator[str]:
+    if each.secret:
+        yield "stored hashed, reads as empty"
+    if each.cut:
+        yield f"cut after {each.cut} characters"
+    if not each.insert and not each.update:
+        yield "not stored when sent"
+    elif not each.insert:
+        yield "not stored on insert"
+    elif not each.update:
+        yield "never changed by an update"
+
+
+def _filters(words: Wording) -> Iterator[str]:
+    yield from markdown_table(("name", "type", "lists the records"), list(filter_rows(words)))
+
+
+def _controls(described: ObjectType) -> Iterator[str]:
+    rows = [_control_row(each) for each in described.controls.values()]
+    yield from markdown_table(("name", "type", "when not sent"), rows)
+
+
+def _control_row(each: Control) -> tuple[str, ...]:
+    return code(each.name), each.type.name, "" if each.initial is None else code(each.initial)
