@@ -7,7 +7,7 @@ BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help install run test check clean
+.PHONY: help install run test bench check clean
 
 help: ## explain every target
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-10s %s\n", $$1, $$2 }' Makefile
@@ -27,6 +27,9 @@ run: install ## serve http://127.0.0.1:8080; on first use make the database and 
 
 test: install ## run the tests, on SQLite and on PostgreSQL
 	$(BIN)/pytest --numprocesses logical --maxprocesses 8 --dist loadgroup
+
+bench: install ## measure against a floor of its own, on both databases; BENCH=--quick, or --help
+	PYTHONPATH=tests $(BIN)/python -W ignore:XDG_RUNTIME_DIR tests/bench/bench.py $(BENCH)
 
 check: install ## look for faults without running: ruff, mypy --strict, import-linter
 	$(BIN)/ruff check .

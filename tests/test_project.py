@@ -12,7 +12,7 @@ ROOT = Path(__file__).resolve().parent.parent
 MODULES = sorted((ROOT / "packetserver").rglob("*.py"))
 
 AGREED = {
-    *(".ci", ".gitignore", "CHANGELOG.md", "Makefile", "README.md", "packetserver"),
+    *(".ci", ".gitignore", "CHANGELOG.md", "Makefile", "README.md", "docs", "packetserver"),
     *("pyproject.toml", "ruff.toml", "schemas", "setup.cfg", "tests", "wsgi.py"),
 }
 MADE = {

@@ -9,13 +9,17 @@ from packetserver.cli.adopt_command import adopt
 from packetserver.cli.catalogue_commands import catalogue
 from packetserver.cli.client_commands import client
 from packetserver.cli.database_commands import init_db, provision
+from packetserver.cli.package_commands import compile_packages
 from packetserver.cli.program import Program, examples
 from packetserver.cli.send_command import send
 from packetserver.cli.serve_command import serve
 from packetserver.cli.setting_commands import show_settings
 from packetserver.cli.user_commands import user
 
-COMMANDS = (init_db, serve, send, provision, adopt, user, client, catalogue, show_settings)
+COMMANDS = (
+    *(init_db, serve, send, provision, adopt),
+    *(user, client, compile_packages, catalogue, show_settings),
+)
 """In the order in which one meets them."""
 
 

@@ -69,15 +69,8 @@ def list_facts(words: Wording) -> Iterator[str]:
 
 def _order(words: Wording, names: tuple[str, ...]) -> str:
     key = words.object.key
-    columns = [_direction(words, each) for each in names]
-    if key is not None and code(key.name) not in columns:
-        columns.append(code(key.name))
-    return ", then ".join(columns) if columns else "nothing in particular"
-
-
-def _direction(words: Wording, name: str) -> str:
-    bare = words.own(name.removeprefix("-"))
-    return f"{bare} from the last" if name.startswith("-") else bare
+    whole = names if key is None or key.column in names else (*names, key.name)
+    return words.order(whole) or "nothing in particular"
 
 
 def rule_lines(words: Wording) -> Iterator[str]:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import difflib
+from pathlib import Path
 
 import click
 
-from packetserver.catalogue.loader import load_catalogue
-from packetserver.cli.describing import describe
+from packetserver.cli.catalogue_docs import write_pages
+from packetserver.cli.catalogue_pages import object_page
 from packetserver.cli.program import Section, examples
 from packetserver.engine.assembly import load_schema
 from packetserver.errors import ProvisionError
@@ -33,14 +34,31 @@ def check() -> None:
 )
 @click.argument("element")
 def show(element: str) -> None:
-    """Show what a client may send of ELEMENT and ask for, with an example packet.
+    """Show what a client may send of ELEMENT and ask for, with a packet for each action.
 
     ELEMENT is the name of an object or of its list, as it stands in a packet.
     """
-    known = load_catalogue()
-    target = known.target(element)
+    schema = load_schema()
+    target = schema.catalogue.target(element)
     if target is None:
-        close = difflib.get_close_matches(element, known.targets, n=3, cutoff=0.5)
+        targets = schema.catalogue.targets
+        close = difflib.get_close_matches(element, targets, n=3, cutoff=0.5)
         hint = f"; did you mean {' or '.join(close)}?" if close else ""
         raise ProvisionError(f"the catalogue has no element {element}{hint}")
-    click.echo("\n".join(describe(known, target.object)))
+    click.echo("\n".join(object_page(schema, target.object)))
+
+
+@catalogue.command(epilog=examples("packetserver catalogue docs --into docs/objects"))
+@click.option(
+    "--into",
+    type=click.Path(file_okay=False, path_type=Path),
+    default=Path("docs/objects"),
+    show_default=True,
+    help="The folder, which is made if need be.",
+)
+def docs(into: Path) -> None:
+    """Write the reference for everybody who writes a client: a page for each object.
+
+    README.md there is the first page. Pages of objects that are no more are removed.
+    """
+    click.echo(f"{write_pages(load_schema(), into)} pages in {into}")

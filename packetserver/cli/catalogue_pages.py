@@ -182,4 +182,4 @@ def _controls(described: ObjectType) -> Iterator[str]:
 
 
 def _control_row(each: Control) -> tuple[str, ...]:
-    return code(each.name), each.type.name, "" if each.initial is None else code(each.initial)
+    return code(each.name), each.type.name, "" if each.initial in {None, ""} else code(each.initial)

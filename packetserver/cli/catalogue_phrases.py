@@ -135,7 +135,7 @@ RULES: Phrases = {
     "required": "{of} must have a value",
     "same_site": "{of} must be the site of {account}",
     "single_records": "{of} must be true while an item has several records",
-    "site_matches": "{of} must be of the same site as the record, or of none",
+    "site_matches": "the site of {of}, where it has one, must be that of {site}{site_of}",
     "together": "all of {of} must have a value, or none",
     "unique": "no other record may have the same {of}",
 }
@@ -213,8 +213,6 @@ QUALIFIERS: Phrases = {
     "same": "where {}",
     "separator": "with `{}` between",
     "set": "{} filled",
-    "site": "site {}",
-    "site_of": "that of {}",
     "suffix": "with `{}` behind",
     "type": "type {}",
     "unless": "not while {} is in force",

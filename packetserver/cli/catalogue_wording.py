@@ -21,6 +21,7 @@ from packetserver.cli.catalogue_phrases import (
     Phrases,
 )
 
+ORDERS = frozenset({"order", "order_otherwise"})
 TIMES = frozenset({"timestamp", "date", "local-date"})
 LABELS = frozenset({"label", "referenced"})
 LABEL = "description"
@@ -90,6 +91,15 @@ class Wording:
             return self.path(table, name)
         return name.replace("_", " ")
 
+    def order(self, names: Iterable[str]) -> str:
+        """Columns to order by, one after the other."""
+        return ", then ".join(
+            f"{self.own(each.removeprefix('-'))} from the last"
+            if each.startswith("-")
+            else self.own(each)
+            for each in names
+        )
+
     def _is_place(self, name: str) -> bool:
         """Whether a name is `table.column`, and not a path from an own column."""
         first, separator, _ = name.partition(".")
@@ -121,6 +131,8 @@ class Wording:
     def _word(self, named: Named, key: str, value: Any) -> str:
         if key == "how":
             return COMPARED[value]
+        if key in ORDERS:
+            return self.order(value)
         if key == "table":
             return code(self.element(value))
         if key == "tables":

@@ -6,6 +6,7 @@ from typing import Any
 
 import click
 
+from packetserver.cli.client_state import reset, show
 from packetserver.cli.identities import identities, new_secret
 from packetserver.cli.program import Section, current_settings, examples, print_table
 
@@ -17,7 +18,7 @@ PROMPT = click.option("--prompt", is_flag=True, help="Ask for the code on the te
 
 @click.group("client", cls=Section, epilog=examples("packetserver client list"))
 def client() -> None:
-    """Add sync clients, change their codes, disable them."""
+    """Add sync clients, change their codes, disable them, look after them."""
 
 
 @client.command(
@@ -82,3 +83,7 @@ def list_clients() -> None:
     columns = ("client_id", "type", "version", "user", "enabled", "anchor")
     heading = ("id", "type", "version", "user", "enabled", "in step since")
     print_table(heading, [[each[column] for column in columns] for each in found])
+
+
+client.add_command(show)
+client.add_command(reset)

@@ -47,7 +47,7 @@ OTHER = "other "
 NEW_CODE = "{new code}"
 GUID, MODIFIED = "guid", "modified"
 
-DEMANDING = frozenset({"required", "all_required", "one_of_required"})
+DEMANDING = frozenset({"required", "all_required", "one_of_required", "at_least"})
 CONDITIONS = ("when", "when_set", "when_sent")
 EXCUSES = ("unless", "unless_set", "unless_sent")
 """Arguments of a rule that name fields with which it holds, and without which it does."""
@@ -124,7 +124,13 @@ class _Sample:
             and each.name not in {*self.identity, MODIFIED}
         ]
         free.sort(key=lambda each: each.type.name != "text")
-        return {each.name: self._other_value(each) for each in free[:1]}
+        conditional = [
+            each
+            for each in self.object.rules
+            if each.rule.name in DEMANDING and any(each.rule.texts(name) for name in CONDITIONS)
+        ]
+        changed = self._with_demands({each.name for each in free[:1]}, conditional)
+        return {each.name: self._other_value(each) for each in free if each.name in changed}
 
     @cached_property
     def filters(self) -> dict[str, str]:
@@ -153,21 +159,37 @@ class _Sample:
 
     def _demanded(self) -> set[str]:
         """The fields and controls that a new record must have a value for."""
-        found = {
+        needed = {
             each.name
             for each in self._settable()
             if each.required or each.key or each.secret == USER_CODE
         }
-        found |= {*self.object.identified_by}
-        size = -1
-        while size < len(found):
-            size = len(found)
-            for each in self.object.rules:
-                found |= set(_demanded_by(each, found))
-            for field in self.object.stored_fields:
-                if field.references_by is not None and field.name in found:
-                    found.add(field.references_by.field)
-        return found
+        rules = [each for each in self.object.rules if each.rule.name in DEMANDING]
+        found = self._with_demands({*needed, *self.object.identified_by}, rules)
+        deciding = (
+            each.references_by.field
+            for each in self.object.stored_fields
+            if each.references_by is not None and each.name in found
+        )
+        return found | {*deciding}
+
+    def _with_demands(self, found: set[str], rules: list[Rule]) -> set[str]:
+        """The names, and those that rules demand along with them."""
+        more = found.union(*(self._demanded_by(each, found) for each in rules))
+        return found if more == found else self._with_demands(more, rules)
+
+    def _demanded_by(self, rule: Rule, found: set[str]) -> Iterable[str]:
+        """What a rule demands of a record that has values for what was ``found`` so far."""
+        named = rule.rule
+        if any(found & {*named.texts(each)} for each in EXCUSES):
+            return ()
+        if any(named.texts(each) and not found & {*named.texts(each)} for each in CONDITIONS):
+            return ()
+        names = named.texts("of") or (rule.field,)
+        field = self.object.field(names[0])
+        if named.name == "at_least" and (field is None or field.nullable):
+            return ()
+        return names[:1] if named.name == "one_of_required" else names
 
     def _value(self, one: Field | Control | Filter) -> str:
         if isinstance(one, Field) and one.secret == USER_CODE:
@@ -204,17 +226,6 @@ class _Sample:
             if each.references_by is not None and each.references_by.field == name:
                 return str(next(iter(each.references_by.elements)))
         return None
-
-
-def _demanded_by(rule: Rule, found: set[str]) -> Iterable[str]:
-    """What a rule demands of a record that has values for what was ``found`` so far."""
-    named = rule.rule
-    if named.name not in DEMANDING or any(found & {*named.texts(each)} for each in EXCUSES):
-        return ()
-    if any(named.texts(each) and not found & {*named.texts(each)} for each in CONDITIONS):
-        return ()
-    names = named.texts("of") or (rule.field,)
-    return names[:1] if named.name == "one_of_required" else names
 
 
 def _packet(who: str, meta: list[str], item: list[str]) -> list[str]:

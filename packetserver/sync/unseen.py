@@ -65,7 +65,7 @@ class Unseen:
             return modified > last
         is_old = and_(self._is_mapped(), or_(entered <= last, entered.is_(None)))
         if reach is not None:
-            is_old = or_(is_old, entered <= reach)
+            is_old = or_(is_old, and_(entered <= reach, not_(self._has_arrived_since(reach))))
         return and_(modified > last, is_old)
 
     def _is_late(self, modified: ColumnElement[Any]) -> ColumnElement[bool]:

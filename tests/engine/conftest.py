@@ -5,19 +5,22 @@ from __future__ import annotations
 import contextlib
 import itertools
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import pytest
 from driving import HOST, Answer, Driver
 
 from databases import KINDS, Databases
+from packetserver.catalogue.model import Catalogue, Target
 from packetserver.engine.assembly import build_engine
+from packetserver.engine.packet import Item
 from packetserver.engine.process import Engine
 from packetserver.engine.validation import FIXED_LINES
 from packetserver.security.credentials import Credentials
 from packetserver.settings import Settings
 from packetserver.store.records import Records
+from packetserver.store.schema import Schema
 
 PEOPLE = {
     "admin": Credentials(username="admin", code="21232f297a57a5a743894a0e4a801fc3", system_id=4),
@@ -72,6 +75,12 @@ class Desk:
         ]
         return int(answer.records[0]["id"] or -1)
 
+    def send_together(self, items: list[Item]) -> Answer:
+        """Send the items of one transaction, which succeeds."""
+        (answer,) = Driver(self.engine, PEOPLE["admin"]).send([items], ("id",))
+        assert answer.errors == ()
+        return answer
+
     def complaints(
         self, element: str, values: dict[str, Any], action: str = "insert", person: str = "admin"
     ) -> list[str]:
@@ -107,6 +116,20 @@ class Desk:
         with self.engine.database.connect(writes=True) as connection:
             Records(self.engine.schema, connection).update_rows(table, identity, values)
             connection.commit()
+
+    def with_objects(self, **changes: dict[str, Any]) -> Desk:
+        """A desk on the same database whose catalogue says something else of some objects."""
+        known = self.engine
+        catalogue = known.schema.catalogue
+        changed = {each: replace(catalogue.objects[each], **new) for each, new in changes.items()}
+        objects = {**catalogue.objects, **changed}
+        targets = {
+            name: Target(objects[target.object.element], target.is_list)
+            for name, target in catalogue.targets.items()
+        }
+        schema = Schema(Catalogue(objects, catalogue.tables, targets), known.schema.metadata)
+        engine = Engine(known.database, schema, known.authenticator, known.preferences)
+        return replace(self, engine=engine)
 
     def name(self, beginning: str = "Name") -> str:
         """A text that nothing else has."""

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 import pytest
 from driving import CLIENT, Driver
 from making import Maker
+from people import People, make_people
 
 from databases import KINDS, Databases
 from packetserver.engine.assembly import build_engine
@@ -30,3 +31,14 @@ def makers(databases: Databases) -> Iterator[dict[str, Maker]]:
 def maker(request: pytest.FixtureRequest, makers: dict[str, Maker]) -> Maker:
     """Makes records of every object, on the database of the parameter."""
     return makers[request.param]
+
+
+@pytest.fixture(scope="session")
+def people_by_kind(makers: dict[str, Maker]) -> dict[str, People]:
+    return {kind: make_people(maker.driver) for kind, maker in makers.items()}
+
+
+@pytest.fixture
+def people(maker: Maker, makers: dict[str, Maker], people_by_kind: dict[str, People]) -> People:
+    """The users of the maker's database."""
+    return next(people_by_kind[kind] for kind, each in makers.items() if each is maker)

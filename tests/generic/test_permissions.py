@@ -2,29 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from contextlib import closing
-from dataclasses import dataclass
 from typing import Any
 
 import pytest
 from attempts import attempts
-from driving import Answer, Driver, item
+from driving import Answer, Driver
 from making import Maker, creatable
+from people import VERBS, People
 from sqlalchemy import select
 
 from packetserver.catalogue.loader import load_catalogue
 from packetserver.catalogue.model import ObjectType
 from packetserver.engine.assembly import build_engine
 from packetserver.engine.named_inserts import NAMED_INSERTS
-from packetserver.security.credentials import Credentials
 from packetserver.settings import Settings
 
 CATALOGUE = load_catalogue()
 STORED = creatable(CATALOGUE)
 DENIED = "User denied permission to perform action on the object"
-VERBS = ("view", "add", "edit", "delete")
-CODE = "900150983cd24fb0d6963f7d28e17f72"
 
 FREE = {
     "lookup": {"select", "select list", "sync"},
@@ -48,48 +45,8 @@ SAMPLE = (
 """Objects of every kind, and of the permission rules that choose by the record."""
 
 
-@dataclass(frozen=True)
-class People:
-    """Users by what their role holds of every permission there is."""
-
-    nothing: Credentials
-    everything: Credentials
-    by_verb: dict[str, Credentials]
-
-
 def is_free(described: ObjectType, title: str) -> bool:
     return title in FREE.get(described.permission_rule, set())
-
-
-def make_user(driver: Driver, name: str, verbs: Iterable[str]) -> Credentials:
-    """A user whose role holds these variants of every permission."""
-    (role,) = driver.one("role", "insert", {"role": name, "description": name}, ["id"]).records
-    permissions = driver.one("permissionList", "select", {}, ["id"]).records
-    held = dict.fromkeys(verbs, "true")
-    values = [{"roleId": role["id"], "permissionId": each["id"], **held} for each in permissions]
-    (granted,) = driver.send([[item("rolePermission", "insert", each) for each in values]])
-    user = {"username": name, "password": CODE, "roleId": role["id"], "addContact": "false"}
-    made = driver.one("user", "insert", user, validate=False)
-    assert granted.errors == made.errors == ()
-    return Credentials(username=name, code=CODE, system_id=4)
-
-
-@pytest.fixture(scope="module")
-def people_by_kind(makers: dict[str, Maker]) -> dict[str, People]:
-    return {
-        kind: People(
-            nothing=make_user(maker.driver, "nobody", ()),
-            everything=make_user(maker.driver, "everybody", VERBS),
-            by_verb={verb: make_user(maker.driver, f"only {verb}", [verb]) for verb in VERBS},
-        )
-        for kind, maker in makers.items()
-    }
-
-
-@pytest.fixture
-def people(maker: Maker, makers: dict[str, Maker], people_by_kind: dict[str, People]) -> People:
-    """The users of the maker's database."""
-    return next(people_by_kind[kind] for kind, each in makers.items() if each is maker)
 
 
 def rows(maker: Maker, described: ObjectType) -> list[Any]:

@@ -33,15 +33,17 @@ def same_site(writing: Writing, field: str, named: Named) -> bool:
 
 @broken_when("site_matches")
 def site_matches(writing: Writing, field: str, named: Named) -> bool:
-    """The record in ``of`` has a site, and it is not the one of ``site`` or ``site_of``.
+    """The record in ``of`` is not there, or has a site other than that of ``site`` or ``site_of``.
 
     ``site`` is a field of this record, ``site_of`` one that names the record with the site.
     """
     name = looked_at(field, named)
     value = writing.value(name)
-    site = site_of(writing, name) if value is not None and value > 0 else None
-    if site is None:
+    if value is None or value <= 0:
         return False
+    site = site_of(writing, name)
+    if site is None:
+        return not _is_there(writing, name)
     if named.text("site_of"):
         return bool(site != site_of(writing, named.text("site_of")))
     return bool(site != writing.value(named.text("site")))
@@ -79,6 +81,14 @@ def _is_own(writing: Writing, named: Named) -> bool:
 def site_of(writing: Writing, name: str) -> Any:
     """The site of the record that a reference field names, None without one."""
     return related(writing, name, SITE_COLUMN)
+
+
+def _is_there(writing: Writing, name: str) -> bool:
+    records = writing.call.records
+    found = writing.draft.object.field(name)
+    table = records.schema.catalogue.table_of(found) if found is not None else None
+    key = records.schema.catalogue.tables[table or ""].key or ""
+    return records.exists(table or "", {key: writing.value(name)})
 
 
 def related(writing: Writing, name: str, column: str) -> Any:

@@ -1,0 +1,144 @@
+"""`client show` and `client reset`: what the server knows of a sync client, and how to forget it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import click
+
+from packetserver.cli.program import aligned, current_settings, examples, print_table
+from packetserver.engine.assembly import preferences_of
+from packetserver.errors import ProvisionError
+from packetserver.provision.installation import Installation, open_installation
+from packetserver.store.records import Records
+from packetserver.store.unit_of_work import UnitOfWork, unit_of_work
+from packetserver.sync.clients import ClientState, read_state, reset_client
+from packetserver.sync.packages import Status
+
+STATUSES = {
+    Status.WAITING: "asked for",
+    Status.STARTED: "being compiled",
+    Status.COMPLETE: "ready",
+    Status.DOWNLOADED: "downloaded",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Opened:
+    """An installation with a unit of work."""
+
+    installation: Installation
+    work: UnitOfWork
+
+    @property
+    def records(self) -> Records:
+        """The records within it."""
+        return Records(self.installation.schema, self.work.connection)
+
+
+@contextmanager
+def _opened(*, writes: bool) -> Iterator[Opened]:
+    with (
+        open_installation(current_settings()) as installation,
+        unit_of_work(installation.database, writes=writes) as work,
+    ):
+        yield Opened(installation, work)
+
+
+def _state(opened: Opened, number: int, packets: int = 0) -> ClientState:
+    found = read_state(opened.records, number, packets) if 0 <= number < 2**31 else None
+    if found is None:
+        raise ProvisionError(f"there is no sync client {number}")
+    return found
+
+
+@click.command("show", epilog=examples("packetserver client show 1"))
+@click.argument("number", metavar="ID", type=int)
+@click.option(
+    "--packets",
+    type=click.IntRange(0, 1000),
+    default=10,
+    show_default=True,
+    help="How many of its last packets are listed.",
+)
+def show(*, number: int, packets: int) -> None:
+    """Show what the server knows of the sync client ID.
+
+    That is its anchor, which of its records are mapped, its conflicts, its package, and its last
+    packets.
+    """
+    with _opened(writes=False) as opened:
+        state = _state(opened, number, packets)
+    click.echo("\n".join(aligned(_facts(state))))
+    _section("Records that it has", ("list", "records"), state.mapped)
+    _section("Conflicts", ("list", "conflicts"), state.conflicts)
+    _section("Last conflicts", ("at", "list", "record"), state.last_conflicts)
+    heading = ("at", "from", "transactions", "failed", "message")
+    _section("Last packets", heading, [_packet(each) for each in state.packets])
+
+
+@click.command("reset", epilog=examples("packetserver client reset 1"))
+@click.argument("number", metavar="ID", type=int)
+@click.option("--yes", is_flag=True, help="Do not ask.")
+def reset(*, number: int, yes: bool) -> None:
+    """Forget which records the sync client ID has.
+
+    Its maps, its anchor, its session and its package go; its next sync is a first one, so it must
+    begin with an empty store itself. The records that it has sent stay.
+    """
+    with _opened(writes=False) as opened:
+        state = _state(opened, number)
+    count = sum(each.records for each in state.mapped)
+    if not yes:
+        click.confirm(f"Forget the {count} records that the sync client {number} has?", abort=True)
+    with _opened(writes=True) as opened:
+        _state(opened, number)
+        reset_client(opened.records, number, opened.installation.now())
+        library = preferences_of(opened.installation.settings).library
+        opened.work.after_commit(library.remove_released)
+        opened.work.commit()
+    click.echo(f"The sync client {number} begins anew.")
+
+
+def _facts(state: ClientState) -> list[tuple[str, str]]:
+    client, package = state.client, state.package
+    facts = [
+        ("id", str(client.client_id)),
+        ("type", client.type or ""),
+        ("version", client.version or ""),
+        ("enabled", "yes" if client.enabled else "no"),
+        ("in step since", _text(client.anchor, "never in step")),
+        ("session since", _text(state.session, "in no session")),
+        ("package", "none" if package is None else _package(package)),
+    ]
+    if package is not None and package.error:
+        facts.append(("package error", " ".join(package.error.split())))
+    return facts
+
+
+def _package(package: Any) -> str:
+    status = STATUSES[Status(package.status_id)]
+    window = f"from {_text(package.last_anchor, 'the beginning')} to {package.next_anchor}"
+    if Status(package.status_id) in {Status.COMPLETE, Status.DOWNLOADED}:
+        return f"{status}, {window}, {package.records} records, {package.size} bytes"
+    return f"{status}, {window}, {package.attempts or 0} attempts"
+
+
+def _packet(row: Any) -> tuple[object, ...]:
+    message = " ".join((row.message or "").split())
+    return (row.entered, row.ip, row.transactions, row.failed, message)
+
+
+def _text(value: object, otherwise: str) -> str:
+    return otherwise if value is None else str(value)
+
+
+def _section(title: str, heading: Sequence[str], rows: Sequence[Any]) -> None:
+    if not rows:
+        click.echo(f"\n{title}: none")
+        return
+    click.echo(f"\n{title}")
+    print_table(heading, [tuple(each) for each in rows])
