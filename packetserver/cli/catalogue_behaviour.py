@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from packetserver.catalogue.model import Filter, Named, ObjectType, Rule
 from packetserver.cli.catalogue_phrases import COMPLAINTS
-from packetserver.cli.catalogue_wording import Wording, code, listing, meaning
+from packetserver.cli.catalogue_wording import Wording, code, listing
 from packetserver.engine.effects import AFTER, BEFORE, INSTEAD
 from packetserver.engine.validation import REQUIRED
 
@@ -89,21 +89,14 @@ def effect_lines(words: Wording) -> Iterator[str]:
     for title, effects in (("insert", described.on_insert), ("update", described.on_update)):
         for each in effects:
             function = BEFORE.get(each.name) or AFTER[each.name]
-            yield f"* On {title}: {meaning(function)}{_arguments(words, each)}"
-
-
-def _arguments(words: Wording, named: Named) -> str:
-    """The arguments that a meaning speaks of, behind it."""
-    found = (f"{code(key)} is {word}" for key, word in words.words(named).items())
-    said = listing(found, "and")
-    return f" ({said}.)" if said else ""
+            yield f"* On {title}: {words.effect(each, function)}"
 
 
 def removal_lines(words: Wording) -> Iterator[str]:
     """What a delete does."""
     described = words.object
     for each in described.on_delete:
-        yield f"* {meaning(INSTEAD[each.name])}{_arguments(words, each)}"
+        yield f"* {words.effect(each, INSTEAD[each.name])}"
     if described.trashed_column is not None:
         yield "* The record stays with the present time as its `trashedDate`, and is gone from lists."
         return

@@ -192,11 +192,26 @@ FIELDS: Phrases = {
 }
 """What a field reads that is worked out, or shown in another way than it is stored."""
 
+EFFECTS: Phrases = {
+    "add_to_outline": "The record is the last one of the outline of its requirement",
+    "close_gap": "Whoever names the record in {column} names the one before it instead",
+    "date_follows_control": "{control} that is true sets {field} to now unless it has a time, and"
+    " one that is false empties it",
+    "detach": "{columns} that name the record become empty",
+    "detach_steps": "Steps of action plans that are linked to the record lose the link",
+    "disable_when_used": "While {by} names the record, it is disabled and stays",
+    "next_level": "Without a level the record comes last among those with the same {within}",
+    "percent_to_fraction": "{fields} are sent as percentages, with or without their sign",
+    "refuse_when_used": "While {by} names the record, it can only stay",
+}
+"""What effects with arguments do; the others say it themselves."""
+
 QUALIFIERS: Phrases = {
     "above": "and above {}",
     "current": "current by {}",
     "empty": "and whose {} is empty",
     "exclusive": "not the empty ones while {} is in force",
+    "finished": "those with {} do not count",
     "first": "{} before others",
     "form": "as {}",
     "hierarchy": "or has a public access type while {} is 0",
@@ -217,6 +232,7 @@ QUALIFIERS: Phrases = {
     "type": "type {}",
     "unless": "not while {} is in force",
     "until": "or to {}",
+    "user": "{} says who",
     "unless_rows": "or there must be one of {}",
     "when": "only while {} is true",
     "when_type": "for the types {}",

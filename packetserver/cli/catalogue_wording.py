@@ -11,6 +11,7 @@ from typing import Any
 from packetserver.catalogue.model import Catalogue, Filter, Named, ObjectType
 from packetserver.cli.catalogue_phrases import (
     COMPARED,
+    EFFECTS,
     FIELDS,
     FILTERS,
     FILTERS_BY_TIME,
@@ -175,6 +176,12 @@ class Wording:
     def field(self, named: Named) -> str:
         """What a field reads that is worked out."""
         return self.sentence(FIELDS, named, QUALIFIERS)
+
+    def effect(self, named: Named, function: Callable[..., Any]) -> str:
+        """What an effect does, in a sentence; one without arguments says it itself."""
+        if named.name not in EFFECTS:
+            return meaning(function)
+        return f"{self.sentence(EFFECTS, named, QUALIFIERS)}."
 
     def rule(self, field: str, named: Named) -> str:
         """What a rule demands, and when."""

@@ -20,8 +20,8 @@ from sqlalchemy import (
     inspect,
     literal,
     select,
+    text,
 )
-from sqlalchemy import table as table_clause
 from sqlalchemy.dialects.postgresql import REGCLASS
 
 from packetserver.catalogue.loader import read_defaults
@@ -30,6 +30,7 @@ from packetserver.errors import ProvisionError
 from packetserver.store.database import Database
 from packetserver.store.defaults import default_rows
 from packetserver.store.guid_columns import SYSTEM
+from packetserver.store.key_sequences import key_sequence
 from packetserver.store.schema import Schema
 
 MIGRATIONS = "packetserver.store:migrations"
@@ -120,14 +121,16 @@ def _advance_sequence(connection: Connection, schema: Schema, table: Table) -> N
     described = schema.catalogue.tables[table.name]
     if connection.dialect.name != "postgresql" or described.sequence is None:
         return
-    largest = connection.execute(select(func.max(table.c[described.key or ""]))).scalar()
-    if largest is not None and largest >= 1:
+    key = described.key or ""
+    # A database of the original may have given its sequence another name, or none at all.
+    sequence = key_sequence(connection, table.name, key)
+    largest = connection.execute(select(func.max(table.c[key]))).scalar()
+    if sequence is not None and largest is not None and largest >= 1:
         # Never backwards: the key of a record that was deleted must not come again.
-        last = select(column("last_value", Integer)).select_from(table_clause(described.sequence))
+        last = select(column("last_value", Integer)).select_from(text(sequence))
         statement = select(
             func.setval(
-                cast(literal(f'"{described.sequence}"'), REGCLASS),
-                func.greatest(largest, last.scalar_subquery()),
+                cast(literal(sequence), REGCLASS), func.greatest(largest, last.scalar_subquery())
             )
         )
         connection.execute(statement)

@@ -1,19 +1,14 @@
-from zoneinfo import ZoneInfo
+from pathlib import Path
 
 import pytest
 
 from packetserver.catalogue.loader import load_catalogue
-from packetserver.catalogue.model import ObjectType
 from packetserver.cli import catalogue_commands
-from packetserver.cli.describing import describe
-from packetserver.cli.examples import example_packets
+from packetserver.cli.catalogue_docs import pages
 from packetserver.engine.assembly import load_schema
 from packetserver.errors import CatalogueError
-from packetserver.protocols.packet.builder import Limits
-from packetserver.protocols.packet.reader import PacketReader
 
 CATALOGUE = load_catalogue()
-OBJECTS = [pytest.param(each, id=each.element) for each in CATALOGUE.objects.values()]
 
 
 def test_a_catalogue_without_mistakes(run):
@@ -35,17 +30,14 @@ def test_a_mistake_is_told_with_its_place(run, monkeypatch):
 
 def test_what_a_client_may_send_of_an_account(run):
     lines = run("catalogue", "show", "account").output.splitlines()
-    assert lines[0] == "account, accountList"
-    by_name = {words[0]: words[1:] for line in lines if (words := line.split())}
-    assert "permission: accounts-accounts" in "\n".join(lines)
-    assert by_name["ownerName"] == ["text", "only", "to", "be", "read"]
-    rows = [line.strip() for line in lines]
-    assert any(row.startswith("enteredBy ") and "the user when not sent" in row for row in rows)
-    assert any(row.startswith("owner ") and "id of user" in row for row in rows)
-    assert any(
-        row.startswith("orgId ") and row.endswith("key, given by the server") for row in rows
-    )
-    assert any(row.startswith("id ") and row.endswith("another name of orgId") for row in rows)
+    assert lines[0] == "# account"
+    rows = {cells[1].strip(): cells[2:-1] for line in lines if (cells := line.split("|"))[1:]}
+    assert "Permission: `accounts-accounts`" in "\n".join(lines)
+    notes = {name: cells[-1].strip() for name, cells in rows.items()}
+    assert notes["`orgId`"] == "key, given by the server"
+    assert notes["`ownerName`"] == "read only: `Last, First` of the user in `owner`"
+    assert notes["`enteredBy`"].startswith("the user when not sent; id of [user](user.md)")
+    assert notes["`ownerId`"] == "another name of `owner`"
 
 
 def test_a_list_shows_its_object(run):
@@ -60,30 +52,14 @@ def test_an_unknown_element_is_refused_with_a_suggestion(run):
     assert "did you mean" not in run("catalogue", "show", "§§§§§§§§").stderr
 
 
-@pytest.mark.parametrize("described", OBJECTS)
-def test_every_object_is_shown_whole(described: ObjectType):
-    lines = list(describe(CATALOGUE, described))
-    first_words = {line.split()[0] for line in lines if line.strip()}
-    names = {*described.fields, *described.aliases, *described.controls}
-    assert names | {*described.filters, *described.filter_aliases} <= first_words
-    assert all(line == line.rstrip() and "\n" not in line for line in lines)
-    assert "MappingProxy" not in "".join(lines)
+def test_the_reference_is_written_in_place_of_an_older_one(run, tmp_path: Path):
+    folder = tmp_path / "new" / "objects"
+    result = run("catalogue", "docs", "--into", str(folder))
+    written = dict(pages(load_schema()))
+    assert result.output == f"{len(written)} pages in {folder}\n"
 
-
-@pytest.mark.parametrize("described", OBJECTS)
-def test_every_example_is_a_packet_that_names_what_there_is(described: ObjectType):
-    packets = list(example_packets(described))
-    assert packets
-    for _, lines in packets:
-        packet = PacketReader(Limits(1000, 64)).read(lines)
-        assert packet.credentials is not None
-        (transaction,) = packet.transactions
-        (item,) = transaction.items
-        target = CATALOGUE.target(item.element)
-        assert target is not None
-        assert target.object is described
-        assert all(described.field(name) for name in transaction.meta)
-        for each in item.properties:
-            field = described.field(each.name)
-            assert field is not None
-            assert field.type.read(each.text, ZoneInfo("Europe/Berlin")) is not None
+    (folder / "account.md").rename(folder / "gone.md")
+    (folder / "notes.md").write_text("Somebody's own.", encoding="utf-8")
+    run("catalogue", "docs", "--into", str(folder))
+    found = {each.name: each.read_text(encoding="utf-8") for each in folder.iterdir()}
+    assert found == {**written, "notes.md": "Somebody's own."}

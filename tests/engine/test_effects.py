@@ -6,6 +6,7 @@ from datetime import datetime
 
 import pytest
 
+from packetserver.engine.assembly import load_schema
 from packetserver.security.secrets import md5_of_password, verify_secret
 
 ADMIN, REP = 1, 2
@@ -324,3 +325,24 @@ def test_a_role_that_users_have_is_disabled(desk):
         desk.act("delete", "role", id=role)
     assert desk.rows("role", role_id=free) == []
     assert desk.row("role", role_id=used)["enabled"] is False
+
+
+PLACES = ("by", "columns", "owners", "unless_rows")
+"""Arguments of rules and effects that name columns, as `table.column`."""
+
+
+def named_places(described):
+    rules = [each.rule for each in described.rules]
+    for named in (*rules, *described.on_insert, *described.on_update, *described.on_delete):
+        for argument in PLACES:
+            yield from named.texts(argument)
+
+
+def test_rules_and_effects_name_columns_that_are_there():
+    catalogue = load_schema().catalogue
+    named = [place for each in catalogue.objects.values() for place in named_places(each)]
+    assert "access.role_id" in named
+    for place in named:
+        table, _, columns = place.partition(".")
+        for column in columns.split(":"):
+            assert column in catalogue.tables[table].columns, place

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
@@ -20,6 +21,7 @@ from store.original_deviations import USED, Deviations
 from databases import Databases
 from packetserver import cli
 from packetserver.engine.assembly import build_engine, load_schema
+from packetserver.engine.process import Engine
 from packetserver.errors import ProvisionError
 from packetserver.provision.installation import Condition, condition_of
 from packetserver.security.credentials import Credentials
@@ -50,7 +52,9 @@ EXPECTED = {
     Topic.MANDATORY: {"news.headline", "notification.notify_type"},
     Topic.UNCHECKED: {"contact.org_id", "contact_phone.contact_id", "project_news.template_id"},
     Topic.CHECKED: {"ticket.expectation"},
-    Topic.OTHER_SEQUENCE: {"contact.contact_id", "call_log.call_id"},
+    Topic.OTHER_SEQUENCE: {
+        *("contact.contact_id", "call_log.call_id", "sync_client.client_id"),
+    },
     Topic.LONGER: {"contact.namefirst"},
     Topic.FINER: {
         *("contact.birthdate", "survey_questions.question_id", "usage_log.record_size"),
@@ -178,11 +182,23 @@ def adopted(databases: Databases, templates: tuple[str, str]) -> Iterator[str]:
         yield url
 
 
+@pytest.fixture(scope="module")
+def served(databases: Databases, templates: tuple[str, str]) -> Iterator[tuple[str, Engine]]:
+    """Such a database with an engine on it, shared by tests that leave each other's rows alone."""
+    with databases._postgres_database(templates[1]) as url:
+        engine = build_engine(Settings(database_url=url, timezone=ZONE))
+        with contextlib.closing(engine.database):
+            yield url, engine
+
+
 @pytest.fixture
-def serve(adopted: str) -> Iterator[Driver]:
-    engine = build_engine(Settings(database_url=adopted, timezone=ZONE))
-    with contextlib.closing(engine.database):
-        yield Driver(engine, ADMIN)
+def served_url(served: tuple[str, Engine]) -> str:
+    return served[0]
+
+
+@pytest.fixture
+def serve(served: tuple[str, Engine]) -> Driver:
+    return Driver(served[1], ADMIN)
 
 
 @pytest.fixture
@@ -400,11 +416,11 @@ class TestRefusal:
 class TestServing:
     MAIN = ("account", "contact", "ticket", "call", "task", "opportunity", "lookupAccountTypes")
 
-    def test_a_user_logs_in_with_the_bare_md5_that_is_stored(self, serve, adopted):
-        answer = serve.one("account", "select", {"id": "1"}, ["name", "revenue", "enteredBy"])
+    def test_a_user_logs_in_with_the_bare_md5_that_is_stored(self, serve, served_url):
+        answer = serve.one("ticket", "select", {"id": "1"}, ["problem", "enteredBy"])
         assert answer.errors == ()
-        assert answer.records[0].texts == ("Dark Horse", "2.5", "1")
-        assert scalar(adopted, "SELECT password FROM access WHERE user_id = 1") == ADMIN.code
+        assert answer.records[0].texts == ("It hums", "1")
+        assert scalar(served_url, "SELECT password FROM access WHERE user_id = 1") == ADMIN.code
 
     def test_nobody_logs_in_as_the_user_of_every_installation(self, serve):
         nobody = Credentials(username="dhvadmin", code="---", system_id=4)
@@ -412,7 +428,7 @@ class TestServing:
         assert answer.errors == ("Not authorized",)
 
     @pytest.mark.parametrize("element", MAIN)
-    def test_records_are_written_with_keys_of_the_old_sequences(self, serve, adopted, element):
+    def test_records_are_written_with_keys_of_the_old_sequences(self, serve, served_url, element):
         serve.credentials = CLIENT
         maker = Maker(serve)
         described = maker.object(element)
@@ -423,7 +439,7 @@ class TestServing:
         )
         given = f"SELECT last_value FROM {sequence}"  # noqa: S608 - a name of the catalogue
         first = int(maker.insert(element))
-        assert scalar(adopted, given) == first
+        assert scalar(served_url, given) == first
         key = maker.insert(element)
         assert int(key) == first + 1
 
@@ -465,27 +481,32 @@ class TestServing:
         answer = serve.one("contact", "update", sent, ["nameLast"], validate=False)
         assert answer.errors == ("Transaction failed", "A value does not fit its field")
 
-    def test_a_sync_client_goes_on_with_its_old_map(self, serve, adopted):
+    def test_a_sync_client_goes_on_with_its_old_map(self, serve, served_url):
         serve.credentials = CLIENT
         sent = {"guid": "11", "name": "Darker Horse", "modified": "2009-08-07 06:05:04.321"}
         answer = serve.one("account", "update", sent, ["guid", "name"], validate=False)
         assert [(each.action, each["name"]) for each in answer.records] == [
             ("processed", "Darker Horse")
         ]
-        assert scalar(adopted, "SELECT name FROM organization WHERE org_id = 1") == "Darker Horse"
+        assert (
+            scalar(served_url, "SELECT name FROM organization WHERE org_id = 1") == "Darker Horse"
+        )
         new = {"guid": "40", "nameLast": "New", "accountGuid": "11", "enteredBy": "1"}
         new |= {"modifiedBy": "1", "accessType": "2", "orgGuid": "-1"}
         assert serve.one("contact", "insert", new, ["id"], validate=False).errors == ()
         mapped = "SELECT count(*) FROM sync_map WHERE client_id = 1 AND cuid = 40"
-        assert scalar(adopted, mapped) == 1
+        assert scalar(served_url, mapped) == 1
 
-    def test_a_sync_client_is_removed_with_all_that_it_had(self, serve, adopted):
-        serve.one("account", "select", {"id": "1"}, ["guid"], credentials=CLIENT)
-        assert scalar(adopted, "SELECT count(*) FROM sync_log WHERE client_id = 1") == 1
-        answer = serve.one("syncClient", "delete", {"id": "1"}, ["id"])
+    def test_a_sync_client_is_removed_with_all_that_it_had(self, serve, served_url):
+        other = dataclasses.replace(CLIENT, client_id=2, code="secret2")
+        seen = serve.one("account", "select", {"id": "1"}, ["guid"], credentials=other)
+        assert [each.texts for each in seen.records] == [("-1",)]
+        assert scalar(served_url, "SELECT count(*) FROM sync_log WHERE client_id = 2") == 1
+        answer = serve.one("syncClient", "delete", {"id": "2"}, ["id"])
         assert answer.errors == ()
-        assert scalar(adopted, "SELECT count(*) FROM sync_client WHERE client_id = 1") == 0
-        assert scalar(adopted, "SELECT count(*) FROM sync_map WHERE client_id = 1") == 0
+        for table in ("sync_client", "sync_map"):
+            statement = f"SELECT count(*) FROM {table} WHERE client_id = 2"  # noqa: S608 - as above
+            assert scalar(served_url, statement) == 0
 
 
 def is_inserted(maker: Maker, element: str) -> bool:
@@ -517,6 +538,12 @@ class TestCommand:
         assert [
             line.split()[1] for line in run(original, "user", "list").output.splitlines()[1:]
         ] == ["Admin"]
+
+    def test_keys_that_are_given_move_the_sequence_that_is_there(self, run, adopted, tmp_path):
+        path = tmp_path / "people.toml"
+        path.write_text('[[sync_client]]\nid = 12\ntype = "pocket"\ncode = "geheim"\n')
+        assert run(adopted, "provision", str(path)).exit_code == 0
+        assert scalar(adopted, "SELECT nextval('client_seq')") == 13
 
     def test_no_password_is_shown(self, run):
         result = run("postgresql://ann:geheim@127.0.0.1:1/crm", "adopt")
