@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import itertools
 import string
+from collections.abc import Iterator
 
 from driving import Driver
 
 from packetserver.catalogue.model import Catalogue, Column, Field, ObjectType
 from packetserver.catalogue.types import TYPES
+from packetserver.engine.validation import AT_INSERT
 from packetserver.store.records import Records
 
 USERS = "access"
@@ -120,11 +122,19 @@ class Maker:
 
     def needed(self, element: str) -> dict[str, str]:
         """The values without which the record cannot be stored."""
+        demanded = {*self.object(element).identified_by, *self._demanded_at_insert(element)}
         return {
             each.name: self.value(each)
             for each in self.settable(element)
-            if each.required or each.name in self.object(element).identified_by
+            if each.required or each.name in demanded
         } | self._chosen_key(element)
+
+    def _demanded_at_insert(self, element: str) -> Iterator[str]:
+        """Fields that an insert demands even while validation is off."""
+        for each in self.object(element).rules:
+            if each.rule.text("at") == AT_INSERT:
+                of = each.rule.texts("of") or (each.field,)
+                yield from of[:1] if each.rule.name == "one_of_required" else of
 
     def _chosen_key(self, element: str) -> dict[str, str]:
         """A key that is no number is the client's to choose."""

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+import tomllib
+from collections.abc import Callable, Iterable, Iterator
 from functools import cache
 from pathlib import Path
 from string import Formatter
@@ -11,7 +12,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from packetserver.catalogue import fields, loader, tables
+from packetserver.catalogue import fields, loader
 from packetserver.catalogue.model import EMPTY_NUMBERS, Named, ObjectType
 from packetserver.catalogue.types import TYPES
 from packetserver.cli import catalogue_phrases as phrases
@@ -27,11 +28,12 @@ from packetserver.protocols.packet.builder import Limits
 from packetserver.protocols.packet.reader import PacketReader
 from packetserver.store.derived import DERIVATIONS
 from packetserver.store.filters import MATCHES
-from packetserver.store.schema import Schema
 
-DOCS = Path(__file__).parents[1] / "docs"
+ROOT = Path(__file__).parents[1]
+DOCS, SCHEMAS = ROOT / "docs", ROOT / "schemas"
 CATALOGUE_PAGE = (DOCS / "catalogue.md").read_text(encoding="utf-8")
-OBJECTS = [pytest.param(each, id=each.element) for each in loader.load_catalogue().objects.values()]
+SCHEMA = load_schema()
+OBJECTS = [pytest.param(each, id=each.element) for each in SCHEMA.catalogue.objects.values()]
 
 UNSAID = {"link", "message", "name"}
 """Arguments that a page has no words for: which rows belong to a record goes without saying, and a
@@ -47,29 +49,48 @@ ALSO_READ = {
 
 
 @cache
-def schema() -> Schema:
-    return load_schema()
-
-
-@cache
 def reference() -> dict[str, str]:
-    return dict(pages(schema()))
+    return dict(pages(SCHEMA))
+
+
+def derivations(described: ObjectType) -> list[Named]:
+    found = ((each.derived, each.shown) for each in described.fields.values())
+    return [named for pair in found for named in pair if named is not None]
+
+
+def matches(described: ObjectType) -> list[Named]:
+    return [*described.always, *(each.match for each in described.filters.values())]
+
+
+def rules(described: ObjectType) -> list[Named]:
+    return [each.rule for each in described.rules]
+
+
+def effects(described: ObjectType) -> list[Named]:
+    return [*described.on_insert, *described.on_update, *described.on_delete]
+
+
+FUNCTIONS: dict[str, Callable[[ObjectType], list[Named]]] = {
+    "Derivations": derivations,
+    "Matches": matches,
+    "Rules": rules,
+    "Effects": effects,
+}
+"""The functions that an object names, by the section of the page that explains them."""
 
 
 def functions(described: ObjectType) -> Iterator[tuple[phrases.Phrases, Named]]:
-    """Every function that an object names, with the phrases for its kind."""
-    for field in described.fields.values():
-        yield from ((phrases.FIELDS, each) for each in (field.derived, field.shown) if each)
-    yield from ((phrases.FILTERS, each.match) for each in described.filters.values())
-    yield from ((phrases.FILTERS, each) for each in described.always)
-    yield from ((phrases.RULES, each.rule) for each in described.rules)
+    """The functions that pages have phrases for, each with the phrases for its kind."""
+    yield from ((phrases.FIELDS, each) for each in derivations(described))
+    yield from ((phrases.FILTERS, each) for each in matches(described))
+    yield from ((phrases.RULES, each) for each in rules(described))
 
 
 def test_the_reference_is_what_the_catalogue_says() -> None:
-    written = {
-        each.name: each.read_text(encoding="utf-8") for each in (DOCS / "objects").iterdir()
+    written = {each.name: each.read_text(encoding="utf-8") for each in (DOCS / "objects").iterdir()}
+    stale = {
+        name for name in {*written, *reference()} if written.get(name) != reference().get(name)
     }
-    stale = {name for name in {*written, *reference()} if written.get(name) != reference().get(name)}
     assert not stale, "run packetserver catalogue docs"
 
 
@@ -89,9 +110,10 @@ def test_a_page_names_all_that_there_is(described: ObjectType) -> None:
     page = reference()[f"{described.element}.md"]
     assert page.startswith(MARK)
     names = {*described.fields, *described.aliases, *described.controls, *described.actions}
-    names |= {*described.ignored_filters, *described.forced_to_user}
+    names |= {*described.forced_to_user}
     if described.list_element is not None:
         names |= {described.list_element, *described.filters, *described.filter_aliases}
+        names |= described.ignored_filters
     names |= {name for element, name in NAMED_INSERTS if element == described.element}
     assert [name for name in sorted(names) if f"`{name}`" not in page] == []
     assert "mappingproxy" not in page
@@ -107,7 +129,7 @@ def test_a_page_has_words_for_every_argument(described: ObjectType) -> None:
         said |= ALSO_READ.get(named.name, set()) | UNSAID
         said |= {*phrases.QUALIFIERS, *(phrases.RULE_CONDITIONS if kind is phrases.RULES else ())}
         assert set(named.arguments) <= said, named.name
-    for each in (*described.on_insert, *described.on_update, *described.on_delete):
+    for each in effects(described):
         assert not each.arguments or each.name in phrases.EFFECTS, each.name
 
 
@@ -120,7 +142,7 @@ def test_every_example_is_a_packet_that_names_what_there_is(described: ObjectTyp
         assert packet.credentials is not None
         (transaction,) = packet.transactions
         (item,) = transaction.items
-        target = schema().catalogue.target(item.element)
+        target = SCHEMA.catalogue.target(item.element)
         assert target is not None
         assert target.object is described
         assert all(described.field(name) or name == "guid" for name in transaction.meta)
@@ -133,36 +155,57 @@ def test_every_example_is_a_packet_that_names_what_there_is(described: ObjectTyp
             assert blank or found.type.read(each.text, ZoneInfo("Europe/Berlin")) is not None
 
 
+def section(title: str) -> str:
+    """A section of the page on the catalogue's form, its subsections included."""
+    return CATALOGUE_PAGE.partition(f"\n## {title}\n")[2].partition("\n## ")[0]
+
+
+def used(folder: str, *path: str) -> set[str]:
+    """The keys that lines of the files in a folder have, below such a path in each table."""
+    keys: set[str] = set()
+    for file in (SCHEMAS / folder).glob("*.toml"):
+        for definition in tomllib.loads(file.read_text(encoding="utf-8")).values():
+            found = [definition]
+            for name in path:
+                found = [each[name] for each in found if name in each]
+            keys.update(key for lines in found for line in lines.values() for key in line)
+    return keys
+
+
+def table_keys() -> set[str]:
+    files = (SCHEMAS / "tables").glob("*.toml")
+    parsed = (tomllib.loads(each.read_text(encoding="utf-8")) for each in files)
+    return {key for file in parsed for definition in file.values() for key in definition}
+
+
 @pytest.mark.parametrize(
-    ("kind", "names"),
-    {
-        "objects": loader.DEFINITION_KEYS,
-        "kinds": loader.KINDS,
-        "fields": fields.FIELD_KEYS,
-        "filters": fields.FILTER_KEYS,
-        "tables": tables.TABLE_KEYS,
-        "columns": tables.COLUMN_KEYS,
-        "types": TYPES,
-        "numbers that are empty": EMPTY_NUMBERS,
-        "derivations": DERIVATIONS,
-        "matches": MATCHES,
-        "rules": RULES,
-        "permission rules": PERMISSION_RULES,
-        "effects": {**BEFORE, **AFTER, **INSTEAD},
-        "named inserts": {name for _, name in NAMED_INSERTS},
-    }.items(),
+    ("title", "names"),
+    [
+        ("Keys of an object", {*loader.DEFINITION_KEYS, *loader.KINDS}),
+        ("Fields", {*fields.FIELD_KEYS, *EMPTY_NUMBERS, *TYPES, "alias"}),
+        ("Columns", used("objects", "columns") | used("tables", "columns") | table_keys()),
+        ("Controls", used("objects", "controls")),
+        ("Filters", fields.FILTER_KEYS),
+        ("Derivations", DERIVATIONS),
+        ("Matches", MATCHES),
+        ("Rules", RULES),
+        ("Permission rules", PERMISSION_RULES),
+        ("Effects", {**BEFORE, **AFTER, **INSTEAD}),
+        ("Named inserts", {name for _, name in NAMED_INSERTS}),
+    ],
 )
-def test_the_form_of_the_catalogue_is_explained_whole(kind: str, names: frozenset[str]) -> None:
-    assert [name for name in sorted(names) if f"`{name}`" not in CATALOGUE_PAGE] == [], kind
+def test_the_form_of_the_catalogue_is_explained_whole(title: str, names: Iterable[str]) -> None:
+    text = section(title)
+    assert [name for name in sorted(names) if f"`{name}`" not in text] == []
 
 
-def test_every_argument_of_a_function_is_explained_beside_it() -> None:
-    rows = dict(re.findall(r"^\| `(\w+)` \| (.*)$", CATALOGUE_PAGE, re.MULTILINE))
-    for each in schema().catalogue.objects.values():
-        for kind, named in functions(each):
-            general = "`unless`" if kind is phrases.RULES else "`with`"
-            assert general
-            missing = [
-                name for name in named.arguments if f"`{name}`" not in rows[named.name]
-            ]
-            assert set(missing) <= GENERAL[id(kind)], named.name
+@pytest.mark.parametrize("title", FUNCTIONS)
+def test_every_argument_is_explained_beside_its_function(title: str) -> None:
+    text = section(title)
+    rows = dict(re.findall(r"^\| `(\w+)` \| (.*)$", text, re.MULTILINE))
+    head = text.partition("\n| name |")[0]
+    for described in SCHEMA.catalogue.objects.values():
+        for named in FUNCTIONS[title](described):
+            said = f"{rows[named.name]} {head}"
+            missing = [name for name in named.arguments if f"`{name}`" not in said]
+            assert missing == [], f"{named.name} of {described.element}"

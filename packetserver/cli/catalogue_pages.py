@@ -20,7 +20,6 @@ from packetserver.engine.stamps import CREATION
 from packetserver.store.schema import Schema
 
 INDEX = "README.md"
-PLAIN = "insert"
 PLAIN_RULE = "plain"
 VERBS = "`-view` to select and sync, `-add` to insert, `-edit` to update, `-delete` to delete"
 
@@ -73,7 +72,7 @@ def _head(words: Wording) -> Iterator[str]:
         forced = listing(map(code, described.forced_to_user), "and")
         yield f"* Set to the user who asks, whatever is sent: {forced}."
     for (element, name), function in NAMED_INSERTS.items():
-        if element == described.element and name != PLAIN:
+        if element == described.element:
             yield f"* {code(name)}: {meaning(function)}"
 
 

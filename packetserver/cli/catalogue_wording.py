@@ -27,6 +27,14 @@ TIMES = frozenset({"timestamp", "date", "local-date"})
 LABELS = frozenset({"label", "referenced"})
 LABEL = "description"
 
+ALL_OF_THEM = frozenset(
+    {
+        *("accounts_at_same_site", "all_equal", "all_required", "chosen_alone", "detach"),
+        *("filled_and_empty", "joined_text", "percent_to_fraction", "together"),
+    }
+)
+"""Functions that mean all that a list has; the others mean one of it."""
+
 OF_ROWS = frozenset(
     {
         *("compares", "current", "empty", "first", "not_past", "not_set", "past", "reads"),
@@ -139,13 +147,13 @@ class Wording:
         if key == "tables":
             return listing(code(self.element(each)) for each in value)
         table = named.arguments.get("table") if key in OF_ROWS else None
-        return self._value(value, table)
+        return self._value(value, table, "and" if named.name in ALL_OF_THEM else "or")
 
-    def _value(self, value: Any, table: str | None) -> str:
+    def _value(self, value: Any, table: str | None, last: str = "or") -> str:
         if isinstance(value, Mapping):
             return self._pairs(value, table)
         if isinstance(value, list):
-            return listing(self._value(each, table) for each in value)
+            return listing((self._value(each, table) for each in value), last)
         if isinstance(value, str):
             return self.path(table, value) if table else self.own(value)
         return code(value)

@@ -19,6 +19,9 @@ from packetserver.security.principal import Principal
 from packetserver.store.records import Records
 
 DENIED = "User denied permission to perform action on the object"
+PROTECTED = frozenset({"contact", "syncClient"})
+"""What the setting that leaves everything else open protects all the same."""
+
 VIEW, ADD, EDIT, DELETE = "view", "add", "edit", "delete"
 
 Values = Mapping[str, Any]
@@ -78,7 +81,7 @@ def demand(call: Call, verb: str, values: Values) -> None:
 
 def _is_left_open(transaction: TransactionContext, described: ObjectType) -> bool:
     # The original checked contacts alone; a setting keeps that for clients that live on it.
-    return transaction.packet.preferences.contacts_only and described.element != "contact"
+    return transaction.packet.preferences.contacts_only and described.element not in PROTECTED
 
 
 def _holds(transaction: TransactionContext, name: str) -> bool:

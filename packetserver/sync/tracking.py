@@ -24,12 +24,14 @@ from sqlalchemy.engine import Row
 
 from packetserver.errors import TransactionFailure
 from packetserver.store.plans import Plan
+from packetserver.store.statistics import heed_growth
 from packetserver.sync.lists import ListWindow, Range, paged
 from packetserver.sync.numbers import Numbers
 from packetserver.sync.unconfirmed import INSERT, TABLE, UPDATE, Batch
 from packetserver.sync.unseen import Unseen
 
 MAP_COLUMNS = ("client_id", "table_id", "record_id", "cuid", "complete", "status_date")
+GROWING = ("sync_map", TABLE)
 NO_NUMBERS = "There are no numbers left for new records"
 
 
@@ -96,6 +98,7 @@ class TrackedList:
             if count:
                 batch.add(*self._assigned(first, count), INSERT)
                 self._numbers.keep_run(identity, first + count)
+                heed_growth(self._records.connection, GROWING, count)
             left = None if left is None else left - count
             if count < size or left == 0:
                 return

@@ -41,7 +41,9 @@ LIST = (
     " enabled FROM contact WHERE trashed_date IS NULL AND site_id IS NULL AND owner = ?"
     " ORDER BY namelast, namefirst, org_name, contact_id"
 )
-LOG = "INSERT INTO sync_log (system_id, client_id, ip, entered) VALUES (?, ?, ?, ?) RETURNING log_id"
+LOG = (
+    "INSERT INTO sync_log (system_id, client_id, ip, entered) VALUES (?, ?, ?, ?) RETURNING log_id"
+)
 TRANSACTION = (
     "INSERT INTO sync_transaction_log"
     " (log_id, reference_id, element_name, action, status_code, record_count, message)"
@@ -125,7 +127,9 @@ def serialise(action: str, names: Sequence[str], rows: Iterable[Row]) -> bytes:
     records = []
     for row in rows:
         texts = ("" if each is None else escape(str(each)) for each in row)
-        fields = "".join(f"<{name}>{text}</{name}>" for name, text in zip(names, texts, strict=True))
+        fields = "".join(
+            f"<{name}>{text}</{name}>" for name, text in zip(names, texts, strict=True)
+        )
         records.append(f'<record action="{action}">{fields}</record>')
     head = '<?xml version="1.0" encoding="UTF-8"?><aspcfs><response><status>0</status><errorText/>'
     body = f'<recordSet count="{len(records)}">{"".join(records)}</recordSet>'

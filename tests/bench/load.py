@@ -76,9 +76,7 @@ def rate(port: int, packet: bytes, connections: int, seconds: float) -> float:
     return done[0] / (done[1] - begun)
 
 
-def _drive(
-    selector: selectors.BaseSelector, until: float, waiting: int
-) -> tuple[int, float]:
+def _drive(selector: selectors.BaseSelector, until: float, waiting: int) -> tuple[int, float]:
     """Keep every connection busy until a time; how many answers came by then, and when."""
     count, last = 0, until
     while waiting:

@@ -1,7 +1,5 @@
 from pathlib import Path
 
-import pytest
-
 from packetserver.catalogue.loader import load_catalogue
 from packetserver.cli import catalogue_commands
 from packetserver.cli.catalogue_docs import pages

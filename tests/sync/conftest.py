@@ -18,7 +18,9 @@ def schema() -> Schema:
 
 
 @pytest.fixture(params=KINDS)
-def office(request: pytest.FixtureRequest, databases: Databases, schema: Schema) -> Iterator[Office]:
+def office(
+    request: pytest.FixtureRequest, databases: Databases, schema: Schema
+) -> Iterator[Office]:
     """A server on a fresh database of each kind."""
     with databases.prepared(request.param) as url, open_office(url, schema) as opened:
         yield opened

@@ -124,8 +124,8 @@ class ModelClient:
         yield self._get_time
         yield self._start
         for number in sorted({*self.records, *self.deleted}):
-            local = self.records.get(number) or self.deleted[number]
-            if local.is_changed:
+            local = self.records.get(number) or self.deleted.get(number)
+            if local is not None and local.is_changed:
                 yield partial(self._send_change, number, local)
             if number in self.deleted:
                 yield partial(self._send_delete, number)

@@ -111,7 +111,7 @@ class Party:
     def key(self, element: str, action: str, values: Mapping[str, str | None]) -> str:
         """The key of a record that is changed; nothing may go wrong."""
         answer = self.send(element, action, values, ["id"])
-        assert answer.errors == ()
+        assert answer.errors == (), answer.errors
         assert [each.action for each in answer.records] == ["processed"]
         return answer.records[0]["id"]
 
@@ -131,13 +131,13 @@ class Party:
         """What a sync answers: the action and the texts of every record."""
         following = following or self.now()
         answer = self.send(element, "sync", values, meta, last, following, **attributes)
-        assert answer.errors == ()
+        assert answer.errors == (), answer.errors
         return [(each.action, *each.texts) for each in answer.records]
 
     def gone(self, element: str = "accountList") -> list[str]:
         """What a syncDelete names."""
         answer = self.send(element, "syncDelete", meta=["name"])
-        assert answer.errors == ()
+        assert answer.errors == (), answer.errors
         assert all(each.names == ("guid",) and each.action == "delete" for each in answer.records)
         return [each["guid"] for each in answer.records]
 

@@ -46,7 +46,9 @@ class Synchronising(RuleBasedStateMachine):
 
     office: Office
 
-    @initialize(pages=strategies.lists(strategies.sampled_from([None, 1, 2]), min_size=3, max_size=3))
+    @initialize(
+        pages=strategies.lists(strategies.sampled_from([None, 1, 2]), min_size=3, max_size=3)
+    )
     def begin(self, pages: list[int | None]) -> None:
         empty(self.office)
         self.names = (f"n{each}" for each in itertools.count(1))
@@ -165,7 +167,9 @@ class Synchronising(RuleBasedStateMachine):
     @invariant()
     def nothing_deleted_comes_back(self) -> None:
         if hasattr(self, "clients"):
-            self.deleted |= {r["account_number"] for r in self.rows if r["trashed_date"] is not None}
+            self.deleted |= {
+                r["account_number"] for r in self.rows if r["trashed_date"] is not None
+            }
             assert self.deleted.isdisjoint(self.accounts)
 
     def teardown(self) -> None:

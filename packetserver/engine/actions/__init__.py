@@ -17,6 +17,7 @@ from packetserver.engine.actions import (
     update,
 )
 from packetserver.engine.context import Call
+from packetserver.engine.named_inserts import NAMED_INSERTS
 from packetserver.errors import ItemMessage
 
 INSERT = "insert"
@@ -56,7 +57,8 @@ def carry_out(call: Call) -> None:
     is an insert (PROTOCOL.md 5).
     """
     name = call.item.action or ""
-    if name.startswith(INSERT) and name != INSERT:
+    is_named = name != INSERT or (call.object.element, INSERT) in NAMED_INSERTS
+    if name.startswith(INSERT) and is_named:
         insert.run_named(call, name)
     elif name in ACTIONS:
         ACTIONS[name].run(call)

@@ -16,7 +16,7 @@ from packetserver.engine.permissions import ADD, DENIED, demand
 from packetserver.engine.sharing import share_key
 from packetserver.engine.stamps import force_to_user, stamp_new
 from packetserver.engine.storing import column_value
-from packetserver.engine.validation import REQUIRED, Writing, validate
+from packetserver.engine.validation import REQUIRED, Writing, check_insert, validate
 from packetserver.errors import ItemMessage, TransactionFailure
 from packetserver.store.guid_columns import map_element
 
@@ -65,8 +65,8 @@ def _may_register(call: Call) -> bool:
 
 def _completed(writing: Writing) -> Writing:
     effects.before_insert(writing)
-    if writing.call.transaction.packet.validate:
-        validate(writing)
+    check = validate if writing.call.transaction.packet.validate else check_insert
+    check(writing)
     return writing
 
 

@@ -40,6 +40,7 @@ def addition(element: str, name: str) -> Callable[[Addition], Addition]:
             share_key(call, function(writing, key) or key)
             answer_stored(call, insert.PROCESSED, identity, writing.draft)
 
+        run.__doc__ = function.__doc__
         named_insert(element, name)(run)
         return function
 
