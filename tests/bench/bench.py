@@ -35,8 +35,13 @@ BULK, LIST = "one packet, {inserts} contact inserts", "list {listed} contacts, t
 KEPT, SYNC = "insert, client with {mapped} mapped", "sync of nothing new, {mapped} mapped"
 MEMORY = "memory, list of {memory} contacts"
 WANTED = {
-    **{INSERT: "rate >= 1.0", SELECT: "rate >= 1.0", BULK: "time <= 1.6", LIST: "time <= 1.4"},
-    **{KEPT: "rate >= 0.95", SYNC: "rate >= 0.95", MEMORY: "<= 32 MB"},
+    INSERT: "rate >= 1.0",
+    SELECT: "rate >= 1.0",
+    BULK: "time <= 1.6",
+    LIST: "time <= 1.4",
+    KEPT: "rate >= 0.95",
+    SYNC: "rate >= 0.95",
+    MEMORY: "<= 32 MB",
 }
 
 CLIENTS = (packets.UNMAPPED, packets.MAPPED)
@@ -83,12 +88,20 @@ def _options() -> argparse.Namespace:
 
 
 FULL = {
-    **{"rounds": 5, "seconds": 4.0, "inserts": 10_000, "listed": 50_000},
-    **{"mapped": 200_000, "memory": 1_000_000},
+    "rounds": 5,
+    "seconds": 4.0,
+    "inserts": 10_000,
+    "listed": 50_000,
+    "mapped": 200_000,
+    "memory": 1_000_000,
 }
 QUICK = {
-    **{"rounds": 3, "seconds": 0.7, "inserts": 1_000, "listed": 5_000},
-    **{"mapped": 20_000, "memory": 50_000},
+    "rounds": 3,
+    "seconds": 0.7,
+    "inserts": 1_000,
+    "listed": 5_000,
+    "mapped": 20_000,
+    "memory": 50_000,
 }
 
 
@@ -126,8 +139,7 @@ class Bench:
 
     def rounds(self) -> Iterator[int]:
         """The rounds, shown as they pass."""
-        for number in range(self.options.rounds):
-            yield number
+        yield from range(self.options.rounds)
 
     def note(self, work: str, tree: str, value: float) -> None:
         """Keep and show one value of one round."""

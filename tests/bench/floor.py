@@ -51,6 +51,8 @@ TRANSACTION = (
 )
 SQLITE_OPTIONS = ("journal_mode = WAL", "synchronous = FULL", "foreign_keys = ON")
 
+ENABLED = True
+
 
 class Session:
     """A connection of a driver, with `?` for a parameter whatever the database is."""
@@ -153,7 +155,7 @@ def insert_account(session: Session, packet: bytes) -> bytes:
     session.begin()
     user, now, values = _user(session, credentials, "accounts-accounts"), datetime.now(), item[2]
     sent = (values["name"], values["url"], values["notes"])
-    row = session.run(ACCOUNT, *sent, now, user, now, user, True).fetchone()
+    row = session.run(ACCOUNT, *sent, now, user, now, user, ENABLED).fetchone()
     _log(session, item, 1)
     session.commit()
     return serialise("processed", ("orgId", "name", "entered"), [row])
@@ -185,7 +187,7 @@ def _insert_contact(session: Session, user: int, values: dict[str, str]) -> Row:
     now = datetime.now()
     names = ("nameFirst", "nameLast", "company", "title", "notes")
     sent = (*(values[name] for name in names), int(values["accessType"]), values["company"])
-    row: Row = session.run(CONTACT, *sent, now, user, now, user, True, user).fetchone()
+    row: Row = session.run(CONTACT, *sent, now, user, now, user, ENABLED, user).fetchone()
     return row
 
 

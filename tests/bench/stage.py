@@ -21,8 +21,8 @@ from typing import Any
 import load
 import packets
 import psycopg
-from databases import running_postgres
 
+from databases import running_postgres
 from packetserver.catalogue.loader import load_catalogue
 from packetserver.provision import provision
 from packetserver.settings import Settings
@@ -103,9 +103,9 @@ def _prepare(url: str) -> None:
 def query(url: str, statement: str) -> list[Sequence[Any]]:
     """Run a statement that needs no driver's help; the rows that it returns."""
     if url.startswith("sqlite:"):
-        with contextlib.closing(sqlite3.connect(url.removeprefix("sqlite:///"))) as connection:
-            with connection:
-                return connection.execute(statement).fetchall()
+        opened = sqlite3.connect(url.removeprefix("sqlite:///"))
+        with contextlib.closing(opened) as connection, connection:
+            return connection.execute(statement).fetchall()
     with psycopg.connect(url, autocommit=True) as connection:
         cursor = connection.execute(statement)
         rows: list[Sequence[Any]] = cursor.fetchall() if cursor.description else []

@@ -29,9 +29,10 @@ def test_a_mistake_is_told_with_its_place(run, monkeypatch):
 def test_what_a_client_may_send_of_an_account(run):
     lines = run("catalogue", "show", "account").output.splitlines()
     assert lines[0] == "# account"
-    rows = {cells[1].strip(): cells[2:-1] for line in lines if (cells := line.split("|"))[1:]}
-    assert "Permission: `accounts-accounts`" in "\n".join(lines)
-    notes = {name: cells[-1].strip() for name, cells in rows.items()}
+    assert any(line.startswith("* Permission: `accounts-accounts`, `-view`") for line in lines)
+    fields = lines[lines.index("## Fields") : lines.index("## Inputs that are not stored")]
+    rows = [[cell.strip() for cell in line.split("|")] for line in fields if "|" in line]
+    notes = {cells[1]: cells[-2] for cells in rows}
     assert notes["`orgId`"] == "key, given by the server"
     assert notes["`ownerName`"] == "read only: `Last, First` of the user in `owner`"
     assert notes["`enteredBy`"].startswith("the user when not sent; id of [user](user.md)")

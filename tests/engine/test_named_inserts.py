@@ -7,10 +7,10 @@ import pytest
 from packetserver.catalogue.model import Named
 from packetserver.engine.assembly import load_schema
 from packetserver.engine.effects import BEFORE
-from packetserver.engine.validation import check_insert
 from packetserver.engine.named_inserts import NAMED_INSERTS
 from packetserver.engine.packet import Item, Property
 from packetserver.engine.permissions import DENIED
+from packetserver.engine.validation import check_insert
 
 ADMIN = 1
 LATE = "2031-05-06 07:08:09.0"

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import pytest
+from sync.office import Office, open_office
 
 from databases import KINDS, Databases
 from packetserver.engine.assembly import load_schema
 from packetserver.store.schema import Schema
-from sync.office import Office, open_office
 
 
 @pytest.fixture(scope="session")

@@ -15,9 +15,9 @@ from functools import partial
 
 import pytest
 from driving import Answer
+from sync.office import Party
 
 from packetserver.store.unit_of_work import UnitOfWork
-from sync.office import Party
 
 META = ("guid", "accountNumber", "name")
 

@@ -11,6 +11,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from driving import ADMIN, HOST, Answer, Driver, item
+
 from packetserver.engine.assembly import preferences_of
 from packetserver.engine.packet import CommitLevel
 from packetserver.engine.process import Engine

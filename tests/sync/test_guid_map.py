@@ -9,9 +9,9 @@ from contextlib import contextmanager
 import pytest
 from driving import item
 from sqlalchemy import event
+from sync.office import Office, Party
 
 from packetserver.engine.packet import Item, Property
-from sync.office import Office, Party
 
 UNKNOWN = (
     "Transaction failed",

@@ -8,12 +8,12 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from sync.first_sync import WAYS, fill, forget
+from sync.packing import open_packing
 
 from databases import KINDS, Databases
 from packetserver.engine.process import Engine
 from packetserver.store.schema import Schema
-from sync.first_sync import WAYS, fill, forget
-from sync.packing import open_packing
 
 FEW, MANY = 1000, 4000
 BYTES_A_RECORD = 100

@@ -22,11 +22,11 @@ from hypothesis.stateful import (
     run_state_machine_as_test,
 )
 from sqlalchemy import delete, update
+from sync.model_client import Fault, ModelClient
+from sync.office import START, Office, open_office
 
 from databases import KINDS, Databases
 from packetserver.store.schema import Schema
-from sync.model_client import Fault, ModelClient
-from sync.office import START, Office, open_office
 
 CLIENTS = range(3)
 NUMBERS = (1, 2, 5)

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 from driving import item
+from sync.office import Office, Party, open_office
 
 from packetserver.engine.packet import CommitLevel
-from sync.office import Office, Party, open_office
 
 PHONE = {"orgId": "0", "number": "1", "type": "1"}
 PHONES = "organizationPhoneNumberList"

@@ -7,11 +7,11 @@ from collections.abc import Iterator
 
 import pytest
 from hypothesis import HealthCheck, given, settings, strategies
+from sync.office import Office
 
 from packetserver.store.records import Records
 from packetserver.sync.element_ids import element_id
 from packetserver.sync.numbers import LARGEST, NARROW_GAPS, Numbers
-from sync.office import Office
 
 FAR = "2037-01-01 00:00:00.0"
 

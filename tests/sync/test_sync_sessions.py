@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 from driving import HOST
+from sync.office import Office
 
 from packetserver.security.credentials import Credentials
-from sync.office import Office
 
 FAR = "2037-01-01 00:00:00.0"
 NOT_IN_SYNC = ("Client and server not in sync!",)
@@ -31,7 +31,7 @@ def rename(office: Office, name: str, new: str) -> None:
     ],
 )
 def test_a_session_begins_where_the_last_one_ended(
-    office: Office, stored: str | None, sent: str | None, is_same: bool
+    office: Office, stored: str | None, sent: str | None, *, is_same: bool
 ) -> None:
     client = office.client()
     client.end(stored)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import pytest
 from driving import item
-
 from sync.office import Office
 
 AT_TEN, AT_ELEVEN, AT_NOON = (f"2030-05-05 {hour}:00:00.0" for hour in (10, 11, 12))
