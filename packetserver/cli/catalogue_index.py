@@ -35,7 +35,8 @@ password in 32 hex digits, `{client}` and `{client code}` the same of a sync cli
   `total` in the answer counts the whole.
 * With `shareKey="true"` an item of a transaction lends its key to the later ones: `$C{account.id}`.
 * A reference may be sent by your sync client's own id: `ownerGuid` in place of `ownerId`.
-* Whoever lacks a permission is told so, and nothing is stored or shown:
+* A permission has an ending for each action: `-view` to select and sync, `-add` to insert, `-edit` to
+  update, `-delete` to delete. Whoever lacks it is told so, and nothing is stored or shown:
   `User denied permission to perform action on the object`.
 
 ## Types

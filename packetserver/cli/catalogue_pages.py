@@ -85,11 +85,11 @@ def _actions(described: ObjectType) -> str:
 
 
 def _permission(described: ObjectType) -> str:
-    base = f"{code(described.permission)}, {VERBS}" if described.permission else "none needed"
+    base = code(described.permission) if described.permission else ""
     if described.permission_rule == PLAIN_RULE:
-        return f"{base}."
+        return f"{base}, {VERBS}." if base else "none needed."
     rule = meaning(PERMISSION_RULES[described.permission_rule])
-    return f"{base}. {rule}" if described.permission else rule
+    return f"{base}. {rule}" if base else rule
 
 
 def _fields(words: Wording) -> Iterator[str]:

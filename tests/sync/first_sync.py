@@ -42,7 +42,8 @@ ENTERED = datetime(2030, 1, 1)
 FOLLOWING = "2031-01-01 00:00:00.0"
 CLIENT = Credentials(HOST, "secret1", 4, 1, next_anchor=FOLLOWING)
 AT_A_TIME = 1000
-SPOOL_BYTES = 1024 * 1024
+SPOOL_BYTES = 64 * 1024
+"""What of an answer stays in memory; small, so that few records fill it already."""
 
 
 def fill(engine: Engine, count: int) -> None:
@@ -86,15 +87,25 @@ def forget(engine: Engine) -> None:
         connection.commit()
 
 
-def by_packets(engine: Engine) -> int:
-    """A session that syncs every list; returns how many records the answers held."""
-    return sum(_answered(engine, *each) for each in _session(engine))
+def every_list(engine: Engine) -> list[str]:
+    """The elements whose lists a client can sync."""
+    return [
+        each.element
+        for each in engine.schema.catalogue.objects.values()
+        if each.list_element is not None and each.table is not None and is_mappable(each)
+    ]
 
 
-def _session(engine: Engine) -> Iterator[tuple[Item, Sequence[str]]]:
+def by_packets(engine: Engine, elements: Sequence[str] | None = None) -> int:
+    """A session that syncs lists, by default every one; returns how many records were answered."""
+    lists = every_list(engine) if elements is None else elements
+    return sum(_answered(engine, *each) for each in _session(engine, lists))
+
+
+def _session(engine: Engine, elements: Sequence[str]) -> Iterator[tuple[Item, Sequence[str]]]:
     yield Item("syncClient", {"action": "syncStart"}, ()), ()
-    for each in engine.schema.catalogue.objects.values():
-        if each.list_element is not None and each.table is not None and is_mappable(each):
+    for each in (engine.schema.catalogue.objects[element] for element in elements):
+        if each.list_element is not None:
             meta = packed_object(engine.schema.catalogue, each).meta
             yield Item(each.list_element, {"action": "sync"}, ()), meta
     yield Item("syncClient", {"action": "syncEnd"}, ()), ()

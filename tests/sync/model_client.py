@@ -164,6 +164,9 @@ class ModelClient:
         return self._ask(fault, "syncClient", "syncStart") is not None
 
     def _send_change(self, number: int, local: Local, fault: Fault) -> bool:
+        if local not in (self.records.get(number), self.deleted.get(number)):
+            # Its user has thought better of it before it was ever sent.
+            return True
         local.sent.add(local.name)
         values = {"guid": str(number), "name": local.name}
         if local.is_new:

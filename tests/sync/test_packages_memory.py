@@ -2,26 +2,40 @@
 
 from __future__ import annotations
 
+import dataclasses
 import gc
 import tracemalloc
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from sync.first_sync import WAYS, fill, forget
+from sync.first_sync import by_package, by_packets, fill, forget
 from sync.packing import open_packing
 
 from databases import KINDS, Databases
 from packetserver.engine.process import Engine
 from packetserver.store.schema import Schema
+from packetserver.sync import packages_content
 
 FEW, MANY = 1000, 4000
 BYTES_A_RECORD = 100
 """A record that were kept would take thousands."""
 
+LISTS = ("user", "account", "organizationAddress", "contact")
+"""Those that grow; tests/sync/first_sync.py does the same with every list, and more records."""
+
+WAYS: dict[str, Callable[[Engine], int]] = {
+    "packets": lambda engine: by_packets(engine, LISTS),
+    "package": by_package,
+}
+
 
 @pytest.fixture(params=KINDS)
-def engine(request, databases: Databases, schema: Schema, tmp_path: Path) -> Iterator[Engine]:
+def engine(
+    request, databases: Databases, schema: Schema, tmp_path: Path, monkeypatch
+) -> Iterator[Engine]:
+    few = dataclasses.replace(packages_content.package_content(), lists=LISTS)
+    monkeypatch.setattr(packages_content, "package_content", lambda: few)
     with (
         databases.prepared(request.param) as url,
         open_packing(url, schema, tmp_path / "files") as opened,

@@ -162,15 +162,15 @@ def test_what_an_original_database_does_not_say_the_client_must(office: Office) 
 def test_a_record_whose_change_no_field_shows(office: Office) -> None:
     """Some lookups have a column for it, and no field: syncs and conflicts go by it as well."""
     client = office.client()
-    key = client.key("lookupProjectStatus", "insert", {"guid": "1", "description": "a"})
+    key = client.key("lookupProjectRole", "insert", {"guid": "1", "description": "a"})
     meta = ("guid", "description")
     anchor = client.now()
     client.end(anchor)
     office.clock.go_on(minutes=1)
-    office.admin.key("lookupProjectStatus", "update", {"id": key, "description": "b"})
-    changed = client.send("lookupProjectStatus", "update", {"guid": "1", "description": "c"})
+    office.admin.key("lookupProjectRole", "update", {"id": key, "description": "b"})
+    changed = client.send("lookupProjectRole", "update", {"guid": "1", "description": "c"})
     assert changed.records[0].action == "conflict"
-    found = client.sync("lookupProjectStatusList", meta=meta, last=anchor)
+    found = client.sync("lookupProjectRoleList", meta=meta, last=anchor)
     assert ("update", "1", "b") in found
 
 
