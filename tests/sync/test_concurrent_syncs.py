@@ -12,11 +12,11 @@ from datetime import datetime
 
 import pytest
 from driving import ADMIN, HOST, ListSink, item
+from sync.office import Office, Party, open_office
 
 from databases import Databases
 from packetserver.engine.packet import Options, Packet, Transaction
 from packetserver.store.schema import Schema
-from sync.office import Office, Party, open_office
 
 WRITERS, PACKETS, RECORDS = 3, 4, 150
 WAIT_SECONDS = 60
