@@ -8,7 +8,18 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from sqlalchemy import ColumnElement, and_, exists, func, insert, not_, select, update
+from sqlalchemy import (
+    BigInteger,
+    ColumnElement,
+    and_,
+    cast,
+    exists,
+    func,
+    insert,
+    not_,
+    select,
+    update,
+)
 
 from packetserver.store.records import Records
 
@@ -30,7 +41,7 @@ class Numbers:
         """Ranges of free numbers in ascending order, as (first, how many)."""
         position = self._end_of_known_run(identity)
         for _ in range(NARROW_GAPS):
-            used = self._first_used(position)
+            used = self._first_used(position) if position <= LARGEST else None
             if used is None:
                 break
             if used > position:
@@ -42,6 +53,8 @@ class Numbers:
 
     def keep_run(self, identity: int, following: int) -> None:
         """Note that the numbers from ``identity`` up to ``following`` are in use now."""
+        # The column cannot hold the number behind the largest; that one is then looked up.
+        following = min(following, LARGEST)
         known = self._known_run(identity)
         if known is None:
             run = {"first_number": identity, "next_number": following}
@@ -79,7 +92,9 @@ class Numbers:
         """The first number above ``used`` that is not in use."""
         following = self._map.alias()
         same = [following.c[name] == value for name, value in self._place.items()]
-        is_followed = exists().where(and_(*same, following.c.cuid == self._map.c.cuid + 1))
+        # Behind the largest number of a column is one that only a larger type can hold.
+        after = cast(self._map.c.cuid, BigInteger) + 1
+        is_followed = exists().where(and_(*same, following.c.cuid == after))
         statement = (
             select(self._map.c.cuid)
             .where(*self._used_from(used), not_(is_followed))

@@ -43,9 +43,10 @@ def add_criteria_lists(call: Call, campaign: Any, text: str | None) -> None:
 
     Raises TransactionFailure for anything else than ids.
     """
-    for each in filter(None, (part.strip() for part in (text or "").split("*"))):
-        if not each.isdecimal() or not each.isascii():
-            raise refuse("groupList", "not a list of ids")
+    lists = [part.strip() for part in (text or "").split("*") if part.strip()]
+    if not all(each.isdecimal() and each.isascii() for each in lists):
+        raise refuse("groupList", "not a list of ids")
+    for each in lists:
         link = {"campaign_id": campaign, "group_id": int(each)}
         if not call.records.exists(LISTS, link):
             add_row(call, LISTS, link)
