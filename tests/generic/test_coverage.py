@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from attempts import attempts
-from driving import item
+from attempts import NEXT_ANCHOR, attempts
 from making import Maker, creatable
 
 from packetserver.catalogue.loader import load_catalogue
@@ -36,6 +36,12 @@ way than this page says. With `{RENEWING}=1` in its environment it writes the pa
 
 """
 
+SERVICE_HEAD = """
+These elements have no records, but actions of their own. Until the package that was asked for is
+compiled, its status is an error, as in the original; `processSyncPackageDownload` is a mere name.
+
+"""
+
 
 def row(maker: Maker, element: str) -> list[str]:
     """The cells of an element: the status of each action, in the order of the titles."""
@@ -48,9 +54,10 @@ def row(maker: Maker, element: str) -> list[str]:
 
 def service_rows(maker: Maker) -> Iterator[tuple[str, str, str]]:
     """Elements without records: each of their own actions, with what is answered."""
+    asking = replace(maker.driver.credentials, next_anchor=NEXT_ANCHOR)
     for each in SERVICES:
         for action in each.actions:
-            (answer,) = maker.driver.send([[item(each.element, action)]])
+            answer = maker.driver.one(each.element, action, credentials=asking)
             yield f"`{each.element}`", f"`{action}`", " ".join(answer.errors) or DONE
 
 
@@ -63,7 +70,7 @@ def page(maker: Maker, rows: list[tuple[str, ...]]) -> str:
     return (
         HEAD
         + table(("element", *TITLES), rows)
-        + "\nThese elements have no records, but actions of their own:\n\n"
+        + SERVICE_HEAD
         + table(("element", "action", "answer"), service_rows(maker))
     )
 
