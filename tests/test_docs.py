@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shutil
 import tomllib
 from collections.abc import Callable, Iterable, Iterator
 from functools import cache
@@ -209,3 +210,14 @@ def test_every_argument_is_explained_beside_its_function(title: str) -> None:
             said = f"{rows[named.name]} {head}"
             missing = [name for name in named.arguments if f"`{name}`" not in said]
             assert missing == [], f"{named.name} of {described.element}"
+
+
+def test_the_example_of_an_object_is_one(tmp_path: Path) -> None:
+    example = re.findall(r"^    (.*)$", section("Adding something"), re.MULTILINE)
+    objects = tmp_path / "objects"
+    shutil.copytree(SCHEMAS / "objects", objects)
+    shutil.copytree(SCHEMAS / "tables", tmp_path / "tables")
+    (objects / "example.toml").write_text("\n".join(example), encoding="utf-8")
+    catalogue = loader.load_catalogue(tmp_path)
+    assert catalogue.targets["holidayList"].object.element == "holiday"
+    assert catalogue.tables["holiday"].key == "holiday_id"

@@ -61,7 +61,7 @@ def list_facts(words: Wording) -> Iterator[str]:
     if described.order_paged:
         yield f"* In pages ordered by {_order(words, described.order_paged)}."
     if described.sync_inserted is None and described.sync_updated is None:
-        yield "* A sync has no window: it sends what the client does not have."
+        yield "* Records have no time of entry: a sync sends all that the client does not have."
     if described.ignored_filters:
         ignored = listing(map(code, sorted(described.ignored_filters)), "and")
         yield f"* Accepted without effect: {ignored}."

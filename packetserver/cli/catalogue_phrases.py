@@ -80,7 +80,7 @@ FILTERS: Phrases = {
     " none while {or_nothing} is in force",
     "member_or_entered_by": "that one of the users entered, or with one {table} whose {compares} is"
     " one of them",
-    "news_state": "that are {state}",
+    "news_state": "in the state {state}",
     "no_rows": "without any {table}",
     "not_among": "whose {what} is none of {values}",
     "not_own_company": "that are not the installation's own company",
@@ -246,6 +246,12 @@ QUALIFIERS: Phrases = {
 }
 """What an argument adds to the phrase of any function that does not mention it."""
 
+MOMENTS: Phrases = {
+    "insert": "insert only, with validation off too",
+    "update": "update only",
+}
+"""When a rule is checked that is not checked always."""
+
 RULE_CONDITIONS: Phrases = {
     "when": "while {} is true",
     "unless": "unless {} is true",
@@ -253,6 +259,6 @@ RULE_CONDITIONS: Phrases = {
     "unless_set": "unless {} has a value",
     "when_sent": "when {} is sent",
     "unless_sent": "unless {} is sent",
-    "at": "on {} only",
+    "at": "on {}",
 }
 """When a rule applies."""

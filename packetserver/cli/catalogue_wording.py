@@ -15,6 +15,7 @@ from packetserver.cli.catalogue_phrases import (
     FIELDS,
     FILTERS,
     FILTERS_BY_TIME,
+    MOMENTS,
     QUALIFIERS,
     RULE_CONDITIONS,
     RULES,
@@ -140,6 +141,8 @@ class Wording:
     def _word(self, named: Named, key: str, value: Any) -> str:
         if key == "how":
             return COMPARED[value]
+        if key == "at":
+            return MOMENTS[value]
         if key in ORDERS:
             return self.order(value)
         if key == "table":

@@ -45,6 +45,10 @@ SAMPLE = (
 """Objects of every kind, and of the permission rules that choose by the record."""
 
 
+PROTECTED = {"contact", "syncClient"}
+"""What the setting `contacts` does not leave open: with a client of nobody one may do anything."""
+
+
 def is_free(described: ObjectType, title: str) -> bool:
     return title in FREE.get(described.permission_rule, set())
 
@@ -142,7 +146,7 @@ def contacts_only(maker: Maker) -> Iterator[Driver]:
         yield Driver(engine)
 
 
-def test_a_setting_protects_contacts_alone(
+def test_a_setting_protects_contacts_and_sync_clients_alone(
     maker: Maker, people: People, contacts_only: Driver
 ) -> None:
     nobody = people.nothing
