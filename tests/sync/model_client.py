@@ -7,7 +7,6 @@ that first, one record a packet, and then asks what is new, what has changed and
 from __future__ import annotations
 
 import enum
-import itertools
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -17,7 +16,7 @@ import pytest
 from driving import Answer
 from sync.office import Party
 
-from packetserver.store.unit_of_work import UnitOfWork
+from packetserver.sync.packet_log import PacketLog
 
 META = ("guid", "accountNumber", "name")
 
@@ -38,16 +37,13 @@ class Crash(Exception):
 
 @contextmanager
 def crash_before_commit() -> Iterator[None]:
-    """Let the server break down before what a packet does is committed; it logs in before that."""
-    commits = itertools.count()
+    """Let the server break down when a packet has done all but the writing of its log."""
 
-    def commit(work: UnitOfWork) -> None:
-        if next(commits):
-            raise Crash
-        work.connection.commit()
+    def write(*_: object) -> None:
+        raise Crash
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(UnitOfWork, "commit", commit)
+        patch.setattr(PacketLog, "write", write)
         yield
 
 

@@ -42,6 +42,18 @@ def test_what_went_after_it_was_named_is_named_the_next_time(office: Office) -> 
     assert client.gone(PHONES) == ["902"]
 
 
+def test_what_came_and_went_in_one_session_is_named_once(office: Office) -> None:
+    key = office.account(name="a")
+    client = office.client()
+    client.start()
+    assert client.sync() == [("insert", "1", "a")]
+    office.admin.send("account", "delete", {"id": key})
+    assert client.gone() == ["1"]
+    client.end(None)
+    assert client.gone() == []
+    assert office.rows("sync_map") == office.rows("sync_unconfirmed") == []
+
+
 def test_what_is_gone_is_named_to_those_alone_who_had_it(office: Office) -> None:
     remove_phone(office, insert_phone(office.client(), "901"))
     assert office.client(2).gone(PHONES) == []
