@@ -74,6 +74,8 @@ class TransactionContext:
     work: UnitOfWork
     shared_keys: dict[str, str] = field(default_factory=dict)
     permitted: dict[str, frozenset[str]] = field(default_factory=dict)
+    inserts_wait: bool = False
+    """Whether records whose keys nobody needs may be stored together; then `settle` follows."""
 
     @property
     def elements(self) -> dict[str, str]:

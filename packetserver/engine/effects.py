@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import Any
 
-from packetserver.catalogue.model import Named
+from packetserver.catalogue.model import Named, ObjectType
 from packetserver.engine.validation import Writing
 
 Before = Callable[[Writing, Named], None]
@@ -64,6 +64,11 @@ def before_update(writing: Writing) -> None:
 def after_insert(writing: Writing, key: Any) -> None:
     """Change what a new record changes elsewhere."""
     _run_after(writing, writing.draft.object.on_insert, key)
+
+
+def has_after_insert(described: ObjectType) -> bool:
+    """Whether a new record of the object changes others."""
+    return any(each.name in AFTER for each in described.on_insert)
 
 
 def after_update(writing: Writing, identity: dict[str, Any]) -> None:

@@ -8,9 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import Integer, MetaData, Select, String, bindparam, select
 
 from packetserver.catalogue.model import ObjectType
 from packetserver.engine.context import Call, TransactionContext
@@ -22,7 +23,7 @@ DENIED = "User denied permission to perform action on the object"
 PROTECTED = frozenset({"contact", "syncClient"})
 """What the setting that leaves everything else open protects all the same."""
 
-VIEW, ADD, EDIT, DELETE = "view", "add", "edit", "delete"
+VIEW, ADD, EDIT, DELETE = VERBS = ("view", "add", "edit", "delete")
 
 Values = Mapping[str, Any]
 
@@ -93,19 +94,23 @@ def _holds(transaction: TransactionContext, name: str) -> bool:
 
 def _role_verbs(transaction: TransactionContext, base: str) -> frozenset[str]:
     """The verbs that the principal's role holds of a base permission; read live."""
-    records = transaction.records
-    permission, role = records.table("permission"), records.table("role_permission")
-    verbs = (VIEW, ADD, EDIT, DELETE)
-    columns = [role.c[f"role_{verb}"] for verb in verbs]
-    statement = (
-        select(*columns)
+    facts = {"base": base, "role": transaction.packet.principal.role_id}
+    statement = _role_statement(transaction.records.schema.metadata)
+    rows = transaction.records.connection.execute(statement, facts).all()
+    return frozenset(verb for row in rows for verb, held in zip(VERBS, row, strict=True) if held)
+
+
+@lru_cache(maxsize=4)
+def _role_statement(metadata: MetaData) -> Select[Any]:
+    """What a role holds of a base permission; made once, for every packet asks it."""
+    permission, role = metadata.tables["permission"], metadata.tables["role_permission"]
+    return (
+        select(*(role.c[f"role_{verb}"] for verb in VERBS))
         .join(permission, permission.c.permission_id == role.c.permission_id)
-        .where(permission.c.permission == base)
+        .where(permission.c.permission == bindparam("base", type_=String))
         .where(permission.c.enabled.is_(True))
-        .where(role.c.role_id == transaction.packet.principal.role_id)
+        .where(role.c.role_id == bindparam("role", type_=Integer))
     )
-    rows = records.connection.execute(statement).all()
-    return frozenset(verb for row in rows for verb, held in zip(verbs, row, strict=True) if held)
 
 
 def full_names(verb: str, *bases: str | None) -> list[str]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import AbstractContextManager, nullcontext
 
 from packetserver.engine.actions import ACTIONS, carry_out
 from packetserver.engine.answers import RecordSet, RecordSink, Response
@@ -69,25 +70,30 @@ class Engine:
         Raises StoreUnavailable when the database is away; what a client can cause is a response.
         """
         try:
-            context = self._authenticate(packet, options, host, address, sink)
+            with unit_of_work(self.database, writes=self.authenticator.upgrades) as work:
+                context = self._authenticate(work, packet, options, host, address, sink)
+                if not self.database.is_sqlite:
+                    # Nothing was locked by looking who it is: the work goes on from there.
+                    return self._carried_out(context, options, work)
+                work.commit()
         except NotAuthorized:
             return (Response(None, (NOT_AUTHORIZED,)),)
-        if not packet.transactions:
-            self._log_alone(context, ())
-            return (Response(None, (NO_TRANSACTIONS,)),)
-        if options.commit_level is CommitLevel.TRANSACTION:
-            groups = [(each,) for each in packet.transactions]
-            return tuple(one for group in groups for one in self._together(context, group))
-        return self._together(context, packet.transactions)
+        return self._carried_out(context, options, None)
 
     def _authenticate(
-        self, packet: Packet, options: Options, host: str, address: str, sink: RecordSink
+        self,
+        work: UnitOfWork,
+        packet: Packet,
+        options: Options,
+        host: str,
+        address: str,
+        sink: RecordSink,
     ) -> PacketContext:
         # A secret that is upgraded is written; otherwise the slow hash holds no lock.
-        with unit_of_work(self.database, writes=self.authenticator.upgrades) as work:
-            principal = self.authenticator.authenticate(
-                work.connection, packet.credentials, host, self.preferences.now()
-            )
+        principal = self.authenticator.authenticate(
+            work.connection, packet.credentials, host, self.preferences.now()
+        )
+        if self.authenticator.upgrades:
             work.commit()
         system = packet.credentials.system_id if packet.credentials is not None else None
         log = PacketLog(system, principal.client_id, address)
@@ -95,13 +101,29 @@ class Engine:
             packet, options.validate, principal, self.schema, self.preferences, sink, log
         )
 
+    def _carried_out(
+        self, context: PacketContext, options: Options, begun: UnitOfWork | None
+    ) -> tuple[Response, ...]:
+        """The transactions one by one or as a whole, within what is ``begun`` or by themselves."""
+        transactions = context.packet.transactions
+        if not transactions:
+            self._log_alone(context, (), begun)
+            return (Response(None, (NO_TRANSACTIONS,)),)
+        if options.commit_level is CommitLevel.TRANSACTION:
+            groups = [(each,) for each in transactions]
+            return tuple(one for group in groups for one in self._together(context, group, begun))
+        return self._together(context, transactions, begun)
+
     def _together(
-        self, context: PacketContext, transactions: Sequence[Transaction]
+        self,
+        context: PacketContext,
+        transactions: Sequence[Transaction],
+        begun: UnitOfWork | None,
     ) -> tuple[Response, ...]:
         """Transactions that are committed as a whole, or not at all."""
         writes = any(_writes(item) for each in transactions for item in each.items)
         alone = len(transactions) == 1
-        with unit_of_work(self.database, writes=writes) as work:
+        with self._unit(begun, writes=writes) as work:
             if writes:
                 self._take_turn(context, work, transactions)
             responses = tuple(_respond(context, work, each, alone=alone) for each in transactions)
@@ -110,9 +132,10 @@ class Engine:
                 self._log(context, work, _logged(transactions, responses))
                 work.commit()
                 return responses
-            work.rollback()
+            if failed or begun is None:
+                work.rollback()
         responses = tuple(_undone(each) for each in responses) if failed else responses
-        self._log_alone(context, _logged(transactions, responses))
+        self._log_alone(context, _logged(transactions, responses), begun)
         return responses
 
     def _take_turn(
@@ -130,15 +153,25 @@ class Engine:
             lambda: hashlib.sha256(repr(content).encode()).hexdigest(),
         )
 
+    def _unit(
+        self, begun: UnitOfWork | None, *, writes: bool
+    ) -> AbstractContextManager[UnitOfWork]:
+        return unit_of_work(self.database, writes=writes) if begun is None else nullcontext(begun)
+
     def _log(
         self, context: PacketContext, work: UnitOfWork, entries: Iterable[LoggedTransaction]
     ) -> None:
         records = Records(self.schema, work.connection)
         context.log.write(records, self.preferences.now(), entries)
 
-    def _log_alone(self, context: PacketContext, entries: Iterable[LoggedTransaction]) -> None:
+    def _log_alone(
+        self,
+        context: PacketContext,
+        entries: Iterable[LoggedTransaction],
+        begun: UnitOfWork | None,
+    ) -> None:
         """What has changed nothing is logged by itself, so that reading waits for no writer."""
-        with unit_of_work(self.database, writes=True) as work:
+        with self._unit(begun, writes=True) as work:
             self._log(context, work, entries)
             work.commit()
 
@@ -196,7 +229,7 @@ def _carry_out(
         CLIENT: NO_CLIENT if client_id is None else client_id,
     }
     records = Records(context.schema, work.connection, parameters)
-    shared = TransactionContext(context, records, transaction.meta, work)
+    shared = TransactionContext(context, records, transaction.meta, work, inserts_wait=True)
     messages: list[str] = []
     kept: RecordSet | None = None
     for item in transaction.items:
@@ -204,12 +237,24 @@ def _carry_out(
             found = _item(context, shared, item, wanted=kept is None)
             kept = kept or found
         except ItemMessage as message:
+            _settle(records, messages)
             messages.append(message.text)
         except TransactionFailure as failure:
+            _settle(records, messages)
             raise TransactionFailure(*messages, *failure.lines) from failure
+    _settle(records, messages)
     if messages:
         raise TransactionFailure(*messages)
     return kept
+
+
+def _settle(records: Records, messages: Sequence[str]) -> None:
+    """Store what waits of earlier items: its error comes before those of later ones."""
+    try:
+        records.settle()
+    except RecordRefused as refusal:
+        failure = TransactionFailure.because(refusal.reason)
+        raise TransactionFailure(*messages, *failure.lines) from refusal
 
 
 def _item(

@@ -3,21 +3,34 @@
 from __future__ import annotations
 
 import pathlib
+import select
 import sqlite3
+import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from typing import Any
 
 import sqlalchemy
 from sqlalchemy import Connection, Engine, event
-from sqlalchemy.engine import URL, make_url
-from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
+from sqlalchemy.engine import URL, Dialect, make_url
+from sqlalchemy.exc import (
+    DBAPIError,
+    InterfaceError,
+    InvalidatePoolError,
+    OperationalError,
+)
 from sqlalchemy.exc import TimeoutError as PoolTimeout
+from sqlalchemy.pool import ConnectionPoolEntry
 
 from packetserver.errors import SettingsError, StoreUnavailable
 
 BUSY_SECONDS = 30
 """How long a writer of SQLite waits for another one."""
+
+TRUSTED_SECONDS = 30
+"""How long a pooled connection of PostgreSQL may have rested without being asked if it lives."""
 
 
 class Database:
@@ -28,6 +41,7 @@ class Database:
         self.url = _driver_url(url)
         self.is_sqlite = self.url.get_backend_name() == "sqlite"
         self.engine = self._open_sqlite() if self.is_sqlite else self._open_server(time_zone)
+        self._turn = threading.RLock()
 
     def _open_sqlite(self) -> Engine:
         if self.url.database and self.url.database != ":memory:":
@@ -40,9 +54,12 @@ class Database:
 
     def _open_server(self, time_zone: str | None) -> Engine:
         options = {"options": f"-c timezone={time_zone}"} if time_zone else {}
-        return sqlalchemy.create_engine(
-            self.url, pool_pre_ping=True, pool_size=16, max_overflow=16, connect_args=options
+        engine = sqlalchemy.create_engine(
+            self.url, pool_size=16, max_overflow=16, connect_args=options
         )
+        event.listen(engine, "checkin", _note_rest)
+        event.listen(engine, "checkout", partial(_check_alive, engine.dialect))
+        return engine
 
     @contextmanager
     def connect(self, *, writes: bool = False) -> Iterator[Connection]:
@@ -51,9 +68,26 @@ class Database:
         ``writes`` takes SQLite's write lock at the beginning, so that two writers queue instead
         of failing half way. Raises StoreUnavailable when the database is away.
         """
-        with translated_errors(), self.engine.connect() as connection:
+        turn = self._writers_turn(writes=writes)
+        with translated_errors(), turn, self.engine.connect() as connection:
             connection.execution_options(packetserver_writes=writes)
             yield connection
+
+    @contextmanager
+    def _writers_turn(self, *, writes: bool) -> Iterator[None]:
+        """Lets the writers of this process queue for SQLite's one lock.
+
+        SQLite itself only looks again from time to time, and sleeps longer each time.
+        """
+        if not (writes and self.is_sqlite):
+            yield
+            return
+        if not self._turn.acquire(timeout=BUSY_SECONDS):
+            raise StoreUnavailable("the database is in use by another writer")
+        try:
+            yield
+        finally:
+            self._turn.release()
 
     def ping(self) -> None:
         """Raises StoreUnavailable when the database does not answer."""
@@ -100,6 +134,33 @@ def _driver_url(text: str) -> URL:
     if url.drivername in {"postgresql", "postgres"}:
         return url.set(drivername="postgresql+psycopg")
     return url
+
+
+def _note_rest(connection: Any, record: ConnectionPoolEntry) -> None:
+    record.info["rests_since"] = time.monotonic()
+
+
+def _check_alive(
+    dialect: Dialect, connection: Any, record: ConnectionPoolEntry, proxy: Any
+) -> None:
+    """Asks a pooled connection whether it lives, when there is a reason to doubt it.
+
+    Something to read on a resting connection is the news of its end, or its end itself. A round
+    trip for every packet would cost more than many of them need otherwise.
+    """
+    rested = time.monotonic() - record.info.get("rests_since", 0)
+    if rested < TRUSTED_SECONDS and not connection.closed and not _has_news(connection):
+        return
+    try:
+        dialect.do_ping(connection)
+    except dialect.dbapi.Error as error:  # type: ignore[union-attr]
+        raise InvalidatePoolError from error
+
+
+def _has_news(connection: Any) -> bool:
+    watched = select.poll()
+    watched.register(connection.fileno(), select.POLLIN)
+    return bool(watched.poll(0))
 
 
 def _prepare_sqlite(connection: sqlite3.Connection, record: Any) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from sqlalchemy import ColumnElement
 
@@ -15,18 +15,30 @@ from packetserver.store.scope import Scope, reference_field
 
 Row = Sequence[Any]
 Writer = Callable[[Row], str]
+Show = Callable[[Any], str]
 
 
-@dataclass(frozen=True, slots=True)
+class Cell(NamedTuple):
+    """How one text is made: by ``write``, or of the column at ``place``, ``unset`` when empty."""
+
+    write: Writer | None
+    place: int = 0
+    show: Show = str
+    unset: str = ""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
 class Plan:
     """The columns to select, and how a row of them becomes the texts of a record.
+
+    A plan is equal to itself alone, so that statements can be kept by it.
 
     ``names`` are the elements of a record, each of which has exactly one text (PROTOCOL.md 4.7).
     """
 
     names: tuple[str, ...]
     columns: tuple[ColumnElement[Any], ...]
-    writers: tuple[Writer, ...]
+    cells: tuple[Cell, ...]
     is_stored: bool
     guid_place: int | None
 
@@ -36,14 +48,21 @@ class Plan:
         ``guid`` is what a client calls the record, where it has just said so; otherwise the map
         is asked.
         """
-        texts = [write(row) for write in self.writers]
+        # Written out, for a call for each value would cost more than all else in a list.
+        texts = [
+            write(row)
+            if write is not None
+            else unset
+            if (value := row[place]) is None
+            else show(value)
+            for write, place, show, unset in self.cells
+        ]
         if self.guid_place is not None and guid is not None:
             texts[self.guid_place] = guid
         return texts
 
 
-def _empty(row: Row) -> str:
-    return ""
+EMPTY = Cell(lambda _row: "")
 
 
 class _Planner:
@@ -55,35 +74,29 @@ class _Planner:
         self.columns.append(column)
         return len(self.columns) - 1
 
-    def writer(self, scope: Scope, name: str) -> Writer:
+    def cell(self, scope: Scope, name: str) -> Cell:
         if name == GUID:
-            return self.guid_writer(own_guid(scope))
+            return self.guid_cell(own_guid(scope))
         field = scope.object.field(name)
         if field is not None:
-            return self.field_writer(scope, field)
+            return self.field_cell(scope, field)
         guid = asked_guid(scope, name)
-        return self.path_writer(scope, name) if guid is None else self.guid_writer(guid)
+        return self.path_cell(scope, name) if guid is None else self.guid_cell(guid)
 
-    def guid_writer(self, column: ColumnElement[Any] | None) -> Writer:
-        if column is None:
-            return _empty
-        place = self.add(column)
+    def guid_cell(self, column: ColumnElement[Any] | None) -> Cell:
+        return EMPTY if column is None else Cell(None, self.add(column))
 
-        def text(row: Row) -> str:
-            return "" if row[place] is None else str(row[place])
-
-        return text
-
-    def field_writer(self, scope: Scope, field: Field) -> Writer:
+    def field_cell(self, scope: Scope, field: Field) -> Cell:
         if field.secret:
-            return _empty
+            return EMPTY
         named = field.derived or field.shown
         if named is not None:
             self.is_stored = False
-            return self.derived_writer(field, DERIVATIONS[named.name](scope, field, named))
-        return _column_writer(field, self.add(scope.column(field.column or "")))
+            return self.derived_cell(field, DERIVATIONS[named.name](scope, field, named))
+        place = self.add(scope.column(field.column or ""))
+        return Cell(None, place, field.type.write, field.unset)
 
-    def derived_writer(self, field: Field, derived: Derived) -> Writer:
+    def derived_cell(self, field: Field, derived: Derived) -> Cell:
         places = [self.add(column) for column in derived.columns]
         write, unset, show = field.type.write, field.unset, derived.show
 
@@ -92,43 +105,32 @@ class _Planner:
             value = values[0] if show is None else show(*values)
             return unset if value is None else write(value)
 
-        return text
+        return Cell(text)
 
-    def path_writer(self, scope: Scope, name: str) -> Writer:
+    def path_cell(self, scope: Scope, name: str) -> Cell:
         """`a.b` or `a_b`: a field of the record that the field `a` names (PROTOCOL.md 3.5)."""
         first, separator, rest = name.partition("." if "." in name else "_")
         reference = reference_field(scope, first) if separator else None
         if reference is None:
-            return _empty
+            return EMPTY
         target = scope.catalogue.objects[reference.references or ""]
         field = target.field(rest)
         if target.table is None or field is None or field.column is None or field.secret:
-            return _empty
+            return EMPTY
         self.is_stored = False
         column = scope.referenced(reference.name, field.column)
-        return _column_writer(field, self.add(column), unset="")
-
-
-def _column_writer(field: Field, place: int, unset: str | None = None) -> Writer:
-    write = field.type.write
-    empty = field.unset if unset is None else unset
-
-    def text(row: Row) -> str:
-        value = row[place]
-        return empty if value is None else write(value)
-
-    return text
+        return Cell(None, self.add(column), field.type.write)
 
 
 def build_plan(scope: Scope, names: Sequence[str]) -> Plan:
     """The plan for a list of meta properties; a property that is unknown reads as empty."""
     planner = _Planner()
     elements = output_elements(names)
-    writers = tuple(planner.writer(scope, name) for name in elements.values())
+    cells = tuple(planner.cell(scope, name) for name in elements.values())
     return Plan(
         names=tuple(elements),
         columns=tuple(planner.columns),
-        writers=writers,
+        cells=cells,
         is_stored=planner.is_stored,
         guid_place=list(elements).index(GUID) if GUID in elements else None,
     )

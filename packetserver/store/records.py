@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Hashable, Iterator, Mapping, Sequence
 from typing import Any
 
 import sqlalchemy
-from sqlalchemy import ColumnElement, Connection, Select, func, literal, select
+from sqlalchemy import ColumnElement, Connection, Select, func, select
 from sqlalchemy.engine import Row
 
 from packetserver.catalogue.model import ObjectType
@@ -16,6 +16,8 @@ from packetserver.store.filters import chosen_order, conditions
 from packetserver.store.plans import Plan
 from packetserver.store.schema import Schema
 from packetserver.store.scope import Scope, Selection, reference_path
+from packetserver.store.statements import columns_of
+from packetserver.store.waiting import WaitingRows, stored_together
 
 FIELD = "field:"
 """In an order, what a field reads instead of a column."""
@@ -25,7 +27,12 @@ PAGE_OF_ROWS = 500
 
 
 class Records:
-    """The records of all objects, over one connection."""
+    """The records of all objects, over one connection.
+
+    Rows may wait to be stored with others. Nobody can tell: they are stored before their table is
+    looked at, before the connection is used for anything else, and by `settle`, which has to be
+    called in the end.
+    """
 
     def __init__(
         self,
@@ -35,15 +42,56 @@ class Records:
     ) -> None:
         """``parameters`` are what plans leave open, such as the time of the reading."""
         self.schema = schema
-        self.connection = connection
+        self._connection = connection
+        self._waiting = WaitingRows()
+        self._read_values: dict[str, dict[Hashable, Any]] = {}
         self.parameters = dict(parameters or {})
 
     def table(self, name: str) -> sqlalchemy.Table:
         """A table of the catalogue."""
         return self.schema.metadata.tables[name]
 
+    @property
+    def connection(self) -> Connection:
+        """The connection, on which no row waits.
+
+        Raises RecordRefused for a row that waited, as do all methods that look at its table.
+        """
+        self.settle()
+        self._read_values.clear()
+        return self._connection
+
+    def insert_later(self, described: ObjectType, values: Mapping[str, Any]) -> None:
+        """Store a record whose key nobody needs, together with others like it.
+
+        Raises RecordRefused for a row that waited longer.
+        """
+        table = described.table or ""
+        if not self._waiting.takes(table, values):
+            self.settle()
+        self._waiting.add(table, values)
+        self._read_values.pop(table, None)
+
+    def settle(self) -> None:
+        """Store the rows that wait.
+
+        Raises RecordRefused for the first that is refused; none after it is stored.
+        """
+        table, rows = self._waiting.take()
+        statement = self.schema.statements.insert(table, None) if rows else None
+        if statement is None or (
+            len(rows) > 1 and stored_together(self._connection, statement, rows)
+        ):
+            return
+        for row in rows:
+            self.insert_row(table, row)
+
+    def _beside(self, table: str) -> Connection:
+        """The connection for a statement on one table; what waits for others may wait on."""
+        return self.connection if self._waiting.table == table else self._connection
+
     def _attempt(self, table: str, values: Mapping[str, Any], *, removing: bool = False) -> Attempt:
-        return Attempt(self.connection, self.schema, table, values, removing)
+        return Attempt(self._connection, self.schema, table, values, removing)
 
     def insert(self, described: ObjectType, values: Mapping[str, Any]) -> Any:
         """Store a record, given as column values; returns its key, None for a keyless object."""
@@ -51,15 +99,11 @@ class Records:
 
     def insert_row(self, table: str, values: Mapping[str, Any]) -> Any:
         """Store a row of any table of the catalogue; returns its key."""
-        target = self.table(table)
         key = self.schema.catalogue.tables[table].key
-        statement = sqlalchemy.insert(target)
+        statement = self.schema.statements.insert(table, key)
         with refusals_explained(self._attempt(table, values)):
-            if key is None:
-                self.connection.execute(statement, dict(values))
-                return None
-            keys = self.connection.execute(statement.returning(target.c[key]), dict(values))
-            return keys.scalar()
+            stored = self.connection.execute(statement, dict(values))
+            return None if key is None else stored.scalar()
 
     def update(
         self, described: ObjectType, identity: Mapping[str, Any], values: Mapping[str, Any]
@@ -71,17 +115,15 @@ class Records:
         self, table: str, identity: Mapping[str, Any], values: Mapping[str, Any]
     ) -> int:
         """Change rows of any table, chosen by equal columns; returns how many changed."""
-        target = self.table(table)
-        statement = sqlalchemy.update(target).where(*_equal(target, identity)).values(dict(values))
+        prepared = self.schema.statements.update(table, identity, values)
         with refusals_explained(self._attempt(table, values)):
-            return self.connection.execute(statement).rowcount
+            return self.connection.execute(*prepared).rowcount
 
     def delete_rows(self, table: str, identity: Mapping[str, Any]) -> int:
         """Remove rows of any table, chosen by equal columns; returns how many went."""
-        target = self.table(table)
-        statement = sqlalchemy.delete(target).where(*_equal(target, identity))
+        prepared = self.schema.statements.delete(table, identity)
         with refusals_explained(self._attempt(table, identity, removing=True)):
-            return self.connection.execute(statement).rowcount
+            return self.connection.execute(*prepared).rowcount
 
     def delete_belongings(self, table: str, identity: Mapping[str, Any]) -> None:
         """Remove the rows that go with rows of a table (schemas: `on_delete`).
@@ -106,38 +148,45 @@ class Records:
 
         ``lock`` keeps others from changing it until this unit of work ends.
         """
-        table = self.table(described.table or "")
         fields = list(described.stored_fields)
-        statement = select(*(table.c[each.column or ""] for each in fields))
-        statement = statement.where(*_equal(table, identity))
-        row = self.connection.execute(statement.with_for_update() if lock else statement).first()
+        columns = (each.column or "" for each in fields)
+        statement, parameters = self.schema.statements.read(
+            described.table or "", columns, identity, lock=lock
+        )
+        row = self.connection.execute(statement, parameters).first()
         return None if row is None else {each.name: row[i] for i, each in enumerate(fields)}
 
     def value(self, table: str, column: str, identity: Mapping[str, Any]) -> Any:
-        """One column of the first row with equal columns; None when there is no such row."""
-        target = self.table(table)
-        statement = select(target.c[column]).where(*_equal(target, identity)).limit(1)
-        return self.connection.execute(statement).scalar()
+        """One column of the first row with equal columns; None when there is no such row.
+
+        What was read is read again only once the connection was used for something else.
+        """
+        known = self._read_values.setdefault(table, {})
+        question = (column, *identity.items())
+        if question not in known:
+            prepared = self.schema.statements.read(table, (column,), identity, limit=1)
+            found = self._beside(table).execute(*prepared).scalar()
+            # The table's answers may have been dropped meanwhile, with what waited for it.
+            self._read_values.setdefault(table, {})[question] = found
+            return found
+        return known[question]
 
     def values(self, table: str, column: str, identity: Mapping[str, Any]) -> list[Any]:
         """One column of every row with equal columns."""
-        target = self.table(table)
-        statement = select(target.c[column]).where(*_equal(target, identity))
-        return list(self.connection.execute(statement).scalars())
+        prepared = self.schema.statements.read(table, (column,), identity)
+        return list(self._beside(table).execute(*prepared).scalars())
 
     def exists(self, table: str, identity: Mapping[str, Any]) -> bool:
         """Whether a table has a row with equal columns."""
-        target = self.table(table)
-        statement = select(literal(1)).select_from(target).where(*_equal(target, identity))
-        return self.connection.execute(statement.limit(1)).first() is not None
+        prepared = self.schema.statements.exists(table, identity)
+        return self._beside(table).execute(*prepared).first() is not None
 
     def read(
         self, described: ObjectType, plan: Plan, identity: Mapping[str, Any]
     ) -> Row[Any] | None:
         """The planned columns of one record."""
-        table = self.table(described.table or "")
-        statement = select(*columns_of(plan)).select_from(table).where(*_equal(table, identity))
-        return self.connection.execute(statement, self.parameters).first()
+        statement, equal = self.schema.statements.planned(described.table or "", plan, identity)
+        return self.connection.execute(statement, self.parameters | equal).first()
 
     def count(self, selection: Selection) -> int:
         """How many records the filters leave."""
@@ -182,11 +231,6 @@ def list_statement(
     return statement.where(*conditions(selection)).order_by(
         *order_of(scope, chosen_order(selection, order))
     )
-
-
-def columns_of(plan: Plan) -> Sequence[ColumnElement[Any]]:
-    """What a plan selects; at least one column, for there is a row for every record."""
-    return plan.columns or (literal(1),)
 
 
 def order_of(scope: Scope, names: Sequence[str]) -> Iterator[ColumnElement[Any]]:

@@ -13,6 +13,7 @@ from packetserver.store.derived import DERIVATIONS
 from packetserver.store.filters import MATCHES
 from packetserver.store.plans import Plan, build_plan
 from packetserver.store.scope import Scope
+from packetserver.store.statements import Statements
 from packetserver.store.tables import build_tables
 
 PLANS_KEPT = 2048
@@ -29,6 +30,7 @@ class Schema:
         self.metadata = metadata
         self.plan = lru_cache(maxsize=PLANS_KEPT)(self._plan)
         self.belongings = _belongings(catalogue)
+        self.statements = Statements(metadata.tables)
 
     def scope(self, described: ObjectType) -> Scope:
         """The object within a query of its own table."""

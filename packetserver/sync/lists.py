@@ -15,8 +15,9 @@ from sqlalchemy.engine import Row
 
 from packetserver.store.filters import chosen_order, conditions
 from packetserver.store.plans import Plan
-from packetserver.store.records import Records, columns_of, order_of
+from packetserver.store.records import Records, order_of
 from packetserver.store.scope import Selection
+from packetserver.store.statements import columns_of
 from packetserver.sync.windows import Window
 
 Range = tuple[int, int | None]

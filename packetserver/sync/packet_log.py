@@ -5,9 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
+from functools import lru_cache
+from typing import Any
+
+from sqlalchemy import Insert, Integer, MetaData, bindparam, insert, select
 
 from packetserver.store.records import Records
-from packetserver.sync.sessions import has_client
+from packetserver.sync.sessions import CLIENTS, KEY
 
 LOG, TRANSACTIONS = "sync_log", "sync_transaction_log"
 
@@ -39,30 +43,46 @@ class PacketLog:
         """Log transactions, and the packet itself if that has not been done."""
         if self._log_id is None:
             self._log_id = self._write_packet(records, now)
-        for each in transactions:
-            values = {
-                "log_id": self._log_id,
-                "reference_id": each.reference_id,
-                "element_name": _fitted(records, "element_name", each.element_name),
-                "action": _fitted(records, "action", each.action),
-                "status_code": each.status_code,
-                "record_count": each.record_count,
-                "message": _fitted(records, "message", each.message),
-            }
-            records.insert_row(TRANSACTIONS, values)
+        rows = [self._row(records, each) for each in transactions]
+        if rows:
+            statement = records.schema.statements.insert(TRANSACTIONS, None)
+            records.connection.execute(statement, rows)
+
+    def _row(self, records: Records, each: LoggedTransaction) -> dict[str, Any]:
+        return {
+            "log_id": self._log_id,
+            "reference_id": each.reference_id,
+            "element_name": _fitted(records, "element_name", each.element_name),
+            "action": _fitted(records, "action", each.action),
+            "status_code": each.status_code,
+            "record_count": each.record_count,
+            "message": _fitted(records, "message", each.message),
+        }
 
     def _write_packet(self, records: Records, now: datetime) -> int:
-        system = {"system_id": self._system_id}
-        # The packet may have removed its own client.
-        client_id = self._client_id if has_client(records, self._client_id) else None
-        is_known = self._system_id is not None and records.exists("sync_system", system)
+        # One statement: what is not there is named by no row, and so is empty in the log. That may
+        # be the client, too, for the packet may have removed its own.
         values = {
-            "system_id": self._system_id if is_known else None,
-            "client_id": client_id,
+            "system": self._system_id,
+            "client": self._client_id,
             "ip": self._address[:45],
             "entered": now,
         }
-        return int(records.insert_row(LOG, values))
+        statement = _packet_statement(records.schema.metadata)
+        return int(records.connection.execute(statement, values).scalar_one())
+
+
+@lru_cache(maxsize=4)
+def _packet_statement(metadata: MetaData) -> Insert:
+    log = metadata.tables[LOG]
+    known = {
+        name: select(key).where(key == bindparam(parameter, type_=Integer)).scalar_subquery()
+        for name, key, parameter in (
+            ("system_id", metadata.tables["sync_system"].c.system_id, "system"),
+            ("client_id", metadata.tables[CLIENTS].c[KEY], "client"),
+        )
+    }
+    return insert(log).values(known).returning(log.c.log_id)
 
 
 def _fitted(records: Records, column: str, text: str | None) -> str | None:

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
-from packetserver.catalogue.model import NOW, Field
+from packetserver.catalogue.model import Field
 from packetserver.engine import effects
 from packetserver.engine.actions.answering import answer_sent, answer_stored
-from packetserver.engine.actions.remembering import remember_new
+from packetserver.engine.actions.remembering import needs_remembering, remember_new
 from packetserver.engine.context import Call
 from packetserver.engine.draft import Draft, read_draft
 from packetserver.engine.identity import find_named, identity_as_named, identity_of
 from packetserver.engine.named_inserts import NAMED_INSERTS
+from packetserver.engine.new_rows import counts_itself, new_row
 from packetserver.engine.permissions import ADD, DENIED, demand
-from packetserver.engine.sharing import share_key
+from packetserver.engine.sharing import share_key, shares_key
 from packetserver.engine.stamps import force_to_user, stamp_new
 from packetserver.engine.storing import column_value
 from packetserver.engine.validation import REQUIRED, Writing, check_insert, validate
@@ -27,8 +29,13 @@ CLIENT_ELEMENT = "syncClient"
 def run(call: Call) -> None:
     """Carry out an insert (DECISIONS.md, Insert)."""
     writing = _permitted(call)
-    if not is_repeated(call, writing.draft):
-        store(_completed(writing))
+    if is_repeated(call, writing.draft):
+        return
+    completed = _completed(writing)
+    if _may_wait(completed):
+        _store_later(completed)
+    else:
+        store(completed)
 
 
 def run_named(call: Call, name: str) -> None:
@@ -102,8 +109,48 @@ def store(writing: Writing) -> dict[str, Any]:
     effects.after_insert(writing, key)
     remember_new(call, draft, identity)
     share_key(call, key)
-    answer_stored(call, PROCESSED, identity, draft)
+    answer_stored(call, PROCESSED, _singled_out(call, identity, values), draft)
     return identity
+
+
+def _singled_out(call: Call, identity: dict[str, Any], values: dict[str, Any]) -> dict[str, Any]:
+    """What no other record answers to: one without a key may share its identity with others."""
+    is_shared = call.object.key is None and call.output.wanted
+    # A column of the original's may have rounded a value, and then is not equal to it.
+    if is_shared and call.records.exists(call.object.table or "", values):
+        return values
+    return identity
+
+
+def _may_wait(writing: Writing) -> bool:
+    """Whether nobody needs the record's key, so that it may be stored together with others."""
+    call, draft = writing.call, writing.draft
+    return (
+        call.transaction.inserts_wait
+        and not call.output.wanted
+        and not call.object.key_may_be_sent
+        and not shares_key(call)
+        and not effects.has_after_insert(call.object)
+        and not needs_remembering(call, draft)
+    )
+
+
+def _store_later(writing: Writing) -> None:
+    call, draft = writing.call, writing.draft
+    stamp_new(call, draft)
+    values = _columns(call, draft)
+    if _refers_to_own_table(call, values):
+        # It must not find a record that is only stored after it.
+        call.records.settle()
+        call.records.insert(call.object, values)
+    else:
+        call.records.insert_later(call.object, values)
+    call.output.write(PROCESSED, (), ())
+
+
+def _refers_to_own_table(call: Call, values: Mapping[str, Any]) -> bool:
+    own = new_row(call.records.schema, call.object.element).own
+    return any(values.get(column) is not None for column in own)
 
 
 def _columns(call: Call, draft: Draft) -> dict[str, Any]:
@@ -111,20 +158,22 @@ def _columns(call: Call, draft: Draft) -> dict[str, Any]:
 
     Raises TransactionFailure for a column that may not be empty and has no value.
     """
-    values: dict[str, Any] = {}
-    for field in call.object.stored_fields:
-        if field.key and field.type.name == "integer" and not _may_be_given(call, draft, field):
-            continue
-        value = draft.values.get(field.name) if field.insert else None
-        if value is None:
-            value = _default(call, field)
-        if value is None and not field.nullable:
+    row, now = new_row(call.records.schema, call.object.element), call.transaction.now()
+    values = {**row.columns, **dict.fromkeys(row.times, now)}
+    if row.dates:
+        values.update(dict.fromkeys(row.dates, now.date()))
+    for name, value in draft.values.items():
+        field = row.taken.get(name)
+        if field is not None and value is not None:
+            values[field.column or ""] = value
+    key = call.object.key
+    if key is not None and counts_itself(key) and _may_be_given(call, draft, key):
+        values[key.column or ""] = draft.values[key.name]
+    for field in row.checked:
+        column = field.column or ""
+        if values[column] is None and not field.nullable:
             raise TransactionFailure.because(f"{field.name}: {REQUIRED}")
-        values[field.column or ""] = column_value(field, value)
-    for column in call.records.schema.catalogue.tables[call.object.table or ""].columns.values():
-        # Times that no field covers are this server's too: syncs go by them.
-        if column.default == NOW and column.name not in values:
-            values[column.name] = call.transaction.now()
+        values[column] = column_value(field, values[column])
     return values
 
 
@@ -132,12 +181,3 @@ def _may_be_given(call: Call, draft: Draft, field: Field) -> bool:
     """Whether the client chooses the key: where it may, and the key that it sent is one."""
     value = draft.values.get(field.name)
     return call.object.key_may_be_sent and isinstance(value, int) and value >= 0
-
-
-def _default(call: Call, field: Field) -> Any:
-    if field.initial is not None:
-        return field.initial
-    if field.default != NOW:
-        return field.default
-    now = call.transaction.now()
-    return now.date() if field.type.name == "date" else now

@@ -38,6 +38,15 @@ def remember_new(call: Call, draft: Draft, identity: Identity) -> None:
         call.guids.add(element, key, guid, last_change(call, identity))
 
 
+def needs_remembering(call: Call, draft: Draft) -> bool:
+    """Whether `remember_new` has something to keep of a new record."""
+    if not is_mappable(call.object):
+        return False
+    entered = call.object.sync_inserted
+    is_late = entered is not None and _is_past(call, draft, entered)
+    return is_late or sent_guid(call, draft) is not None
+
+
 def remember_change(
     call: Call, named: Named | None, identity: Identity, before: datetime | None
 ) -> None:

@@ -43,17 +43,15 @@ def broken_when(name: str, default: str = REQUIRED) -> Callable[[Broken], Broken
 
 def applies(writing: Writing, named: Named) -> bool:
     """Whether the generic arguments let a rule apply to this record."""
-    if named.text("at") not in {"", AT_INSERT if writing.is_new else AT_UPDATE}:
+    arguments = named.arguments
+    if arguments.get("at", "") not in {"", AT_INSERT if writing.is_new else AT_UPDATE}:
         return False
-    return all(
-        _any_or_none(named.texts(f"when{ending}"), holds, writing)
-        and not any(holds(writing, each) for each in named.texts(f"unless{ending}"))
-        for ending, holds in CONDITIONS.items()
-    )
-
-
-def _any_or_none(names: Iterable[str], holds: Condition, writing: Writing) -> bool:
-    return not names or any(holds(writing, each) for each in names)
+    for argument, wanted, holds in ARGUMENTS:
+        # Most rules have none of these arguments, and every record is asked about every rule.
+        names = named.texts(argument) if argument in arguments else ()
+        if names and any(holds(writing, each) for each in names) is not wanted:
+            return False
+    return True
 
 
 def looked_at(field: str, named: Named) -> str:
@@ -131,3 +129,10 @@ def _is_complained_about(writing: Writing, name: str) -> bool:
 Condition = Callable[[Writing, str], bool]
 CONDITIONS: dict[str, Condition] = {"": is_on, "_set": has_value, "_sent": Writing.was_sent}
 """What `when…` and `unless…` ask, by how they end."""
+
+ARGUMENTS = tuple(
+    (f"{word}{ending}", wanted, holds)
+    for ending, holds in CONDITIONS.items()
+    for word, wanted in (("when", True), ("unless", False))
+)
+"""Each such argument, with the answer that lets the rule apply, and what it asks of its names."""

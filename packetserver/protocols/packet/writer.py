@@ -53,9 +53,11 @@ class RecordSpool:
         size = max(memory_bytes, 1)
         self._file = tempfile.SpooledTemporaryFile(max_size=size)  # noqa: SIM115 (`close` does)
         self._position = 0
+        self._action = ""
         self._names: tuple[str, ...] = ()
-        self._tags: list[tuple[bytes, bytes, bytes]] = []
-        self._end = encoding.encode("</record>")
+        self._opening = ""
+        self._tags: list[tuple[str, str, str]] = []
+        self._encoded_tags: list[tuple[bytes, bytes, bytes]] | None = None
 
     def position(self) -> int:
         """The byte at which the next record begins."""
@@ -66,18 +68,41 @@ class RecordSpool:
 
         Raises TransactionFailure for a name that would break the document.
         """
-        if tuple(names) != self._names:
-            self._tags = [self._element(name) for name in names]
-            self._names = tuple(names)
+        if action != self._action or tuple(names) != self._names:
+            self._begin(action, tuple(names))
+        # One search and one encoding a record: a list has many more texts than records.
+        if SPECIAL.search("".join(texts)):
+            texts = [escape(text) for text in texts]
+        if self._encoded_tags is None:
+            content = self._encoding.encode(self._record(texts))
+        else:
+            content = self._record_of_pieces(self._encoded_tags, texts)
+        self._position += self._file.write(content)
+
+    def _begin(self, action: str, names: tuple[str, ...]) -> None:
+        """Work out what all records of an action with these elements have in common."""
+        encoded = [self._element(name) for name in names]
+        self._opening = f'<record action="{escape_attribute(action)}">'
+        self._tags = [(f"<{name}>", f"</{name}>", f"<{name}/>") for name in names]
+        # Other letters than ASCII's are written in another way in a name than in a text.
+        self._encoded_tags = None if all(name.isascii() for name in names) else encoded
+        self._action, self._names = action, names
+
+    def _record(self, texts: Sequence[str]) -> str:
+        fields = [
+            start + text + end if text else empty
+            for (start, end, empty), text in zip(self._tags, texts, strict=True)
+        ]
+        return f"{self._opening}{''.join(fields)}</record>"
+
+    def _record_of_pieces(
+        self, tags: Sequence[tuple[bytes, bytes, bytes]], texts: Sequence[str]
+    ) -> bytes:
         encode = self._encoding.encode
-        pieces = [encode(f'<record action="{escape_attribute(action)}">')]
-        for (start, end, empty), text in zip(self._tags, texts, strict=True):
-            if text:
-                pieces += (start, encode(escape(text)), end)
-            else:
-                pieces.append(empty)
-        pieces.append(self._end)
-        self._position += self._file.write(b"".join(pieces))
+        pieces = [encode(self._opening)]
+        for (start, end, empty), text in zip(tags, texts, strict=True):
+            pieces += (start, encode(text), end) if text else (empty,)
+        return b"".join((*pieces, encode("</record>")))
 
     def read(self, start: int, end: int) -> Iterator[bytes]:
         """The bytes between two positions, in pieces."""

@@ -1,0 +1,49 @@
+"""Rows that wait to be stored together: one after the other costs a round trip each."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from sqlalchemy import Connection, Insert
+from sqlalchemy.exc import DataError, IntegrityError
+
+MOST_WAITING = 500
+
+
+class WaitingRows:
+    """Rows of one table, all with the same columns, in the order in which they came."""
+
+    def __init__(self) -> None:
+        self.table: str | None = None
+        self._columns: frozenset[str] = frozenset()
+        self._rows: list[dict[str, Any]] = []
+
+    def takes(self, table: str, values: Mapping[str, Any]) -> bool:
+        """Whether a row can wait with those that wait already."""
+        if not self._rows:
+            return True
+        is_like_them = table == self.table and values.keys() == self._columns
+        return is_like_them and len(self._rows) < MOST_WAITING
+
+    def add(self, table: str, values: Mapping[str, Any]) -> None:
+        """Let a row wait."""
+        self.table = table
+        self._columns = frozenset(values)
+        self._rows.append(dict(values))
+
+    def take(self) -> tuple[str, list[dict[str, Any]]]:
+        """The table and the rows, which wait no longer; no rows when none did."""
+        table, rows = self.table or "", self._rows
+        self.table, self._rows = None, []
+        return table, rows
+
+
+def stored_together(connection: Connection, statement: Insert, rows: list[dict[str, Any]]) -> bool:
+    """Store rows with one statement; whether the database took them all, for else it took none."""
+    try:
+        with connection.begin_nested():
+            connection.execute(statement, rows)
+    except (DataError, IntegrityError):
+        return False
+    return True
