@@ -20,7 +20,8 @@ class NewRow:
     ``columns`` are the defaults, where None stands for none, without a key that counts itself;
     ``times`` and ``dates`` are the columns that have the present instead. ``taken`` are the fields
     that a client may set, by name; ``checked`` those that may not be empty or that are secret, in
-    the catalogue's order; ``own`` the columns that refer to the object's own table.
+    the catalogue's order; ``own`` the columns that refer to the object's own table; ``empty`` those
+    that stay empty when a statement does not name them.
     """
 
     columns: Mapping[str, Any]
@@ -29,6 +30,7 @@ class NewRow:
     taken: Mapping[str, Field]
     checked: tuple[Field, ...]
     own: tuple[str, ...]
+    empty: frozenset[str]
 
 
 @lru_cache(maxsize=OBJECTS_KEPT)
@@ -51,6 +53,7 @@ def new_row(schema: Schema, element: str) -> NewRow:
         taken={each.name: each for each in fields if each.insert},
         checked=tuple(each for each in fields if not each.nullable or each.secret is not None),
         own=tuple(each.name for each in table.values() if each.references == described.table),
+        empty=frozenset(each.name for each in table.values() if each.default is None),
     )
 
 

@@ -34,6 +34,7 @@ class Plan:
     A plan is equal to itself alone, so that statements can be kept by it.
 
     ``names`` are the elements of a record, each of which has exactly one text (PROTOCOL.md 4.7).
+    It ``is_stored`` when columns of the object's own table are enough.
     """
 
     names: tuple[str, ...]
@@ -84,7 +85,10 @@ class _Planner:
         return self.path_cell(scope, name) if guid is None else self.guid_cell(guid)
 
     def guid_cell(self, column: ColumnElement[Any] | None) -> Cell:
-        return EMPTY if column is None else Cell(None, self.add(column))
+        if column is None:
+            return EMPTY
+        self.is_stored = False
+        return Cell(None, self.add(column))
 
     def field_cell(self, scope: Scope, field: Field) -> Cell:
         if field.secret:

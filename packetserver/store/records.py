@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Hashable, Iterator, Mapping, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import sqlalchemy
 from sqlalchemy import ColumnElement, Connection, Select, func, select
@@ -26,6 +26,14 @@ PAGE_OF_ROWS = 500
 """How many rows a cursor fetches at a time: memory stays flat however long a list is."""
 
 
+class JustStored(NamedTuple):
+    """What a plan selects of the record that was stored last; behind that stands its key."""
+
+    plan: Plan
+    identity: Mapping[str, Any]
+    row: Row[Any]
+
+
 class Records:
     """The records of all objects, over one connection.
 
@@ -45,6 +53,7 @@ class Records:
         self._connection = connection
         self._waiting = WaitingRows()
         self._read_values: dict[str, dict[Hashable, Any]] = {}
+        self._just_stored: JustStored | None = None
         self.parameters = dict(parameters or {})
 
     def table(self, name: str) -> sqlalchemy.Table:
@@ -59,6 +68,7 @@ class Records:
         """
         self.settle()
         self._read_values.clear()
+        self._just_stored = None
         return self._connection
 
     def insert_later(self, described: ObjectType, values: Mapping[str, Any]) -> None:
@@ -93,9 +103,23 @@ class Records:
     def _attempt(self, table: str, values: Mapping[str, Any], *, removing: bool = False) -> Attempt:
         return Attempt(self._connection, self.schema, table, values, removing)
 
-    def insert(self, described: ObjectType, values: Mapping[str, Any]) -> Any:
-        """Store a record, given as column values; returns its key, None for a keyless object."""
-        return self.insert_row(described.table or "", values)
+    def insert(
+        self, described: ObjectType, values: Mapping[str, Any], plan: Plan | None = None
+    ) -> Any:
+        """Store a record, given as column values; returns its key, None for a keyless object.
+
+        ``plan`` is what will be read of it: where the statement can tell that too, `read` asks no
+        more, unless the connection was used for something else meanwhile.
+        """
+        table = described.table or ""
+        key = self.schema.catalogue.tables[table].key
+        if plan is None or key is None or not plan.is_stored:
+            return self.insert_row(table, values)
+        statement = self.schema.statements.insert_shown(table, key, plan)
+        with refusals_explained(self._attempt(table, values)):
+            row = self.connection.execute(statement, dict(values)).one()
+        self._just_stored = JustStored(plan, {key: row[-1]}, row)
+        return row[-1]
 
     def insert_row(self, table: str, values: Mapping[str, Any]) -> Any:
         """Store a row of any table of the catalogue; returns its key."""
@@ -185,6 +209,9 @@ class Records:
         self, described: ObjectType, plan: Plan, identity: Mapping[str, Any]
     ) -> Row[Any] | None:
         """The planned columns of one record."""
+        known = self._just_stored
+        if known is not None and known.plan is plan and known.identity == identity:
+            return known.row
         statement, equal = self.schema.statements.planned(described.table or "", plan, identity)
         return self.connection.execute(statement, self.parameters | equal).first()
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from functools import lru_cache
-from typing import Any
+from typing import Any, NamedTuple
 
 import sqlalchemy
 from sqlalchemy import (
@@ -37,6 +37,20 @@ Prepared = tuple[Any, dict[str, Any]]
 """A statement and its parameters."""
 
 
+class _How(NamedTuple):
+    """In which order rows are read, how many, and whether others are kept from changing them."""
+
+    order: str | None
+    limit: int | None
+    lock: bool
+
+    def applied(self, statement: Select[Any], target: Table) -> Select[Any]:
+        if self.order is not None:
+            statement = statement.order_by(target.c[self.order])
+        statement = statement.limit(self.limit)
+        return statement.with_for_update() if self.lock else statement
+
+
 class Statements:
     """The statements of all tables; shared by all connections of a process."""
 
@@ -44,6 +58,7 @@ class Statements:
         self._tables = tables
         keep = lru_cache(maxsize=STATEMENTS_KEPT)
         self.insert = keep(self._insert)
+        self.insert_shown = keep(self._insert_shown)
         self._read = keep(self._select)
         self._read_planned = keep(self._planned)
         self._exists_equal = keep(self._exists)
@@ -56,17 +71,17 @@ class Statements:
         columns: Iterable[str],
         identity: Mapping[str, Any],
         *,
+        order: str | None = None,
         limit: int | None = None,
         lock: bool = False,
     ) -> Prepared:
         """Some columns of the rows whose columns are equal to the identity's."""
+        how = _How(order, limit, lock)
         if _is_plain(identity.values()):
-            names = tuple(columns)
-            return self._read(table, names, _compared(identity), limit, lock), _equal(identity)
+            return self._read(table, tuple(columns), _compared(identity), how), _equal(identity)
         target = self._tables[table]
         statement = select(*(target.c[name] for name in columns))
-        statement = statement.where(*_literally(target, identity)).limit(limit)
-        return (statement.with_for_update() if lock else statement), {}
+        return how.applied(statement.where(*_literally(target, identity)), target), {}
 
     def planned(self, table: str, plan: Plan, identity: Mapping[str, Any]) -> Prepared:
         """What a plan selects of one record."""
@@ -105,18 +120,21 @@ class Statements:
         statement = sqlalchemy.insert(target)
         return statement if key is None else statement.returning(target.c[key])
 
+    def _insert_shown(self, table: str, key: str, plan: Plan) -> Insert:
+        """The same, but it returns what a plan selects, and then the key."""
+        target = self._tables[table]
+        return sqlalchemy.insert(target).returning(*columns_of(plan), target.c[key])
+
     def _select(
         self,
         table: str,
         columns: Columns,
         compared: Compared,
-        limit: int | None,
-        lock: bool,  # noqa: FBT001 (lru_cache wants it by its place)
+        how: _How,
     ) -> Select[Any]:
         target = self._tables[table]
         statement = select(*(target.c[name] for name in columns))
-        statement = statement.where(*conditions(target, compared)).limit(limit)
-        return statement.with_for_update() if lock else statement
+        return how.applied(statement.where(*conditions(target, compared)), target)
 
     def _planned(self, table: str, plan: Plan, compared: Compared) -> Select[Any]:
         target = self._tables[table]

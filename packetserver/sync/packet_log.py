@@ -14,6 +14,8 @@ from packetserver.store.records import Records
 from packetserver.sync.sessions import CLIENTS, KEY
 
 LOG, TRANSACTIONS = "sync_log", "sync_transaction_log"
+ROW = ("reference_id", "element_name", "action", "status_code", "record_count", "message")
+"""The columns of a transaction's row, beside the packet that it belongs to."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,23 +36,25 @@ class PacketLog:
     def __init__(self, system_id: int | None, client_id: int | None, address: str) -> None:
         self._system_id = system_id
         self._client_id = client_id
-        self._address = address
+        self.address = address
         self._log_id: int | None = None
 
     def write(
         self, records: Records, now: datetime, transactions: Iterable[LoggedTransaction]
     ) -> None:
         """Log transactions, and the packet itself if that has not been done."""
-        if self._log_id is None:
-            self._log_id = self._write_packet(records, now)
         rows = [self._row(records, each) for each in transactions]
+        if self._log_id is None:
+            first = rows[0] if rows and _writes_in_parts(records) else None
+            self._log_id = self._write_packet(records, now, first)
+            rows = rows if first is None else rows[1:]
         if rows:
             statement = records.schema.statements.insert(TRANSACTIONS, None)
-            records.connection.execute(statement, rows)
+            logged = [{**each, "log_id": self._log_id} for each in rows]
+            records.connection.execute(statement, logged)
 
     def _row(self, records: Records, each: LoggedTransaction) -> dict[str, Any]:
         return {
-            "log_id": self._log_id,
             "reference_id": each.reference_id,
             "element_name": _fitted(records, "element_name", each.element_name),
             "action": _fitted(records, "action", each.action),
@@ -59,17 +63,24 @@ class PacketLog:
             "message": _fitted(records, "message", each.message),
         }
 
-    def _write_packet(self, records: Records, now: datetime) -> int:
+    def _write_packet(self, records: Records, now: datetime, first: dict[str, Any] | None) -> int:
+        """Log the packet, and the first of its transactions with it where there is one."""
         # One statement: what is not there is named by no row, and so is empty in the log. That may
         # be the client, too, for the packet may have removed its own.
         values = {
             "system": self._system_id,
             "client": self._client_id,
-            "ip": self._address[:45],
+            "ip": self.address[:45],
             "entered": now,
         }
-        statement = _packet_statement(records.schema.metadata)
-        return int(records.connection.execute(statement, values).scalar_one())
+        metadata = records.schema.metadata
+        statement = _packet_statement(metadata) if first is None else _both_statement(metadata)
+        return int(records.connection.execute(statement, values | (first or {})).scalar_one())
+
+
+def _writes_in_parts(records: Records) -> bool:
+    """Whether a part of a statement may write: it saves every packet a round trip."""
+    return records.connection.dialect.name == "postgresql"
 
 
 @lru_cache(maxsize=4)
@@ -82,7 +93,19 @@ def _packet_statement(metadata: MetaData) -> Insert:
             ("client_id", metadata.tables[CLIENTS].c[KEY], "client"),
         )
     }
-    return insert(log).values(known).returning(log.c.log_id)
+    told = {name: bindparam(name, type_=log.c[name].type) for name in ("ip", "entered")}
+    return insert(log).values(known | told).returning(log.c.log_id)
+
+
+@lru_cache(maxsize=4)
+def _both_statement(metadata: MetaData) -> Insert:
+    packet = _packet_statement(metadata).cte("packet")
+    target = metadata.tables[TRANSACTIONS]
+    sent = {name: bindparam(name, type_=target.c[name].type) for name in ROW}
+    chosen = select(packet.c.log_id, *sent.values())
+    # The database's own default gives the key, for only that knows the sequence of an adopted one.
+    both = insert(target).from_select(["log_id", *sent], chosen, include_defaults=False)
+    return both.returning(target.c.log_id)
 
 
 def _fitted(records: Records, column: str, text: str | None) -> str | None:

@@ -21,6 +21,7 @@ from packetserver.engine.storing import column_value
 from packetserver.engine.validation import REQUIRED, Writing, check_insert, validate
 from packetserver.errors import ItemMessage, TransactionFailure
 from packetserver.store.guid_columns import map_element
+from packetserver.store.plans import Plan
 
 PROCESSED = "processed"
 CLIENT_ELEMENT = "syncClient"
@@ -66,8 +67,8 @@ def _permitted(call: Call) -> Writing:
 
 
 def _may_register(call: Call) -> bool:
-    """Whether the principal may make a sync client; a setting keeps users from it."""
-    return call.preferences.allow_client_registration or not call.principal.acts_as_user
+    """Whether the principal may make a sync client; a setting keeps users and theirs from it."""
+    return call.preferences.allow_client_registration or call.principal.unrestricted
 
 
 def _completed(writing: Writing) -> Writing:
@@ -104,13 +105,26 @@ def store(writing: Writing) -> dict[str, Any]:
     call, draft = writing.call, writing.draft
     stamp_new(call, draft)
     values = _columns(call, draft)
-    key = call.records.insert(call.object, values)
+    key = call.records.insert(call.object, _without_empty(call, values), _shown(call))
     identity = identity_of(call.object, key, draft.values)
     effects.after_insert(writing, key)
     remember_new(call, draft, identity)
     share_key(call, key)
     answer_stored(call, PROCESSED, _singled_out(call, identity, values), draft)
     return identity
+
+
+def _without_empty(call: Call, values: dict[str, Any]) -> dict[str, Any]:
+    """The values that a statement must name: most columns of most new records stay empty."""
+    empty = new_row(call.records.schema, call.object.element).empty
+    return {name: each for name, each in values.items() if each is not None or name not in empty}
+
+
+def _shown(call: Call) -> Plan | None:
+    """What the answer will tell of the record; None when nobody wants it."""
+    if not call.output.wanted:
+        return None
+    return call.records.schema.plan(call.object.element, call.transaction.meta)
 
 
 def _singled_out(call: Call, identity: dict[str, Any], values: dict[str, Any]) -> dict[str, Any]:

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping
+from functools import cached_property
+from typing import Any
+
 from packetserver.engine.context import Call
 from packetserver.engine.draft import read_draft
 from packetserver.engine.filtering import own_user, read_filters
 from packetserver.engine.guids import with_filters_by_id
-from packetserver.engine.identity import find_identity
+from packetserver.engine.identity import Identity, find_identity
 from packetserver.engine.paging import Page, read_page
 from packetserver.engine.permissions import VIEW, demand
 from packetserver.errors import TransactionFailure
@@ -38,15 +42,37 @@ def _select_list(call: Call) -> None:
 def _select_single(call: Call) -> None:
     draft = read_draft(call)
     identity = find_identity(call, draft)
-    stored = call.records.stored(call.object, identity)
-    demand(call, VIEW, draft.values if stored is None else stored)
-    trashed = call.object.trashed_column is not None and (stored or {}).get("trashedDate")
-    if stored is None or trashed:
-        return
     plan = call.records.schema.plan(call.object.element, call.transaction.meta)
-    row = call.records.read(call.object, plan, identity)
-    if row is not None:
-        call.output.write(SELECTED, plan.names, plan.texts(row))
+    trashed = call.object.trashed_column
+    present = identity if trashed is None else {**identity, trashed: None}
+    row = call.records.read(call.object, plan, present)
+    if row is None:
+        # Whether it is there is for those alone who might see it.
+        demand(call, VIEW, call.records.stored(call.object, identity) or draft.values)
+        return
+    demand(call, VIEW, StoredValues(call, identity))
+    call.output.write(SELECTED, plan.names, plan.texts(row))
+
+
+class StoredValues(Mapping[str, Any]):
+    """The values of a stored record by field, read when they are looked at: few rules do."""
+
+    def __init__(self, call: Call, identity: Identity) -> None:
+        self._call = call
+        self._identity = identity
+
+    @cached_property
+    def _values(self) -> dict[str, Any]:
+        return self._call.records.stored(self._call.object, self._identity) or {}
+
+    def __getitem__(self, name: str) -> Any:
+        return self._values[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._values)
+
+    def __len__(self) -> int:
+        return len(self._values)
 
 
 def select_by_filters(call: Call) -> Selection:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import ColumnElement, select
 from sqlalchemy.engine import RowMapping
 
 from packetserver.catalogue.model import NOW, Field
@@ -18,12 +17,9 @@ def rows_of(
     records: Records, table: str, columns: Sequence[str], identity: Mapping[str, Any]
 ) -> Sequence[RowMapping]:
     """Some columns of every row with equal columns, the oldest key first."""
-    target = records.table(table)
-    equal: list[ColumnElement[bool]] = [target.c[each] == identity[each] for each in identity]
     key = records.schema.catalogue.tables[table].key
-    order = [target.c[key]] if key is not None else []
-    statement = select(*(target.c[each] for each in columns)).where(*equal).order_by(*order)
-    return records.connection.execute(statement).mappings().all()
+    prepared = records.schema.statements.read(table, columns, identity, order=key)
+    return records.connection.execute(*prepared).mappings().all()
 
 
 def column_of(records: Records, table: str, column: str, key: Any) -> Any:
