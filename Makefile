@@ -7,7 +7,7 @@ BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help install run test bench check clean
+.PHONY: help install run test bench growth check clean
 
 help: ## explain every target
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-10s %s\n", $$1, $$2 }' Makefile
@@ -30,6 +30,9 @@ test: install ## run the tests, on SQLite and on PostgreSQL
 
 bench: install ## measure against a floor of its own, on both databases; BENCH=--quick, or --help
 	PYTHONPATH=tests $(BIN)/python -W ignore:XDG_RUNTIME_DIR tests/bench/bench.py $(BENCH)
+
+growth: install ## measure what a record costs from ten to a million, and who waits meanwhile
+	PYTHONPATH=tests $(BIN)/python -W ignore:XDG_RUNTIME_DIR tests/bench/growth.py $(GROWTH)
 
 check: install ## look for faults without running: ruff, mypy --strict, import-linter
 	$(BIN)/ruff check .

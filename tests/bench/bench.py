@@ -267,7 +267,7 @@ def _table(options: argparse.Namespace, found: Rates) -> str:
         ]
         for work, wanted in WANTED.items()
     ]
-    return "\n".join(_line(each) for each in (head, ["---"] * len(head), *rows))
+    return "\n".join(table_line(each) for each in (head, ["---"] * len(head), *rows))
 
 
 def _cell(values: Sequence[float]) -> str:
@@ -277,7 +277,8 @@ def _cell(values: Sequence[float]) -> str:
     return f"{middle:.2f} ({min(values):.2f} to {max(values):.2f})"
 
 
-def _line(cells: Sequence[str]) -> str:
+def table_line(cells: Sequence[str]) -> str:
+    """A line of a table in Markdown."""
     return f"| {' | '.join(cells)} |"
 
 

@@ -91,3 +91,12 @@ def client_sync(client_id: int) -> bytes:
     start = '<syncClient action="syncStart"/>'
     contacts = _meta("guid", *LISTED_FIELDS) + '<contactList action="sync"/>'
     return _packet(_client(client_id), start, contacts)
+
+
+def client_first_sync() -> bytes:
+    """The first session of a client that has nothing, up to its end."""
+    start = '<syncClient action="syncStart"/>'
+    contacts = _meta("guid", *LISTED_FIELDS) + '<contactList action="sync"/>'
+    anchors = (LAST_ANCHOR, NEXT_ANCHOR)
+    packet = _packet(_client(UNMAPPED), start, contacts)
+    return packet.replace(f"<lastAnchor>{anchors[0]}</lastAnchor>".encode(), b"")

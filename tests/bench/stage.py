@@ -11,9 +11,9 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -138,11 +138,12 @@ def fill_map(url: str) -> None:
 
 @dataclass(frozen=True)
 class Serving:
-    """How the server is run: processes, threads in each, and the folder of its source."""
+    """How the server is run: processes, threads in each, the folder of its source, settings."""
 
     workers: int
     threads: int
     tree: Path = ROOT
+    more: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -176,6 +177,7 @@ def serving(url: str, how: Serving) -> Iterator[Server]:
         "WORKERS": str(how.workers),
         "THREADS": str(how.threads),
         "FILE_LIBRARY": tempfile.gettempdir(),
+        **how.more,
     }
     environment = {k: v for k, v in os.environ.items() if not k.startswith("PACKETSERVER_")}
     environment |= {f"PACKETSERVER_{name}": text for name, text in settings.items()}
