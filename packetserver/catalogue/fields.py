@@ -15,6 +15,7 @@ from packetserver.catalogue.model import (
     Filter,
     Named,
     ReferenceChoice,
+    Texts,
 )
 from packetserver.catalogue.types import TYPES, FieldType, odd_boolean
 from packetserver.errors import CatalogueError
@@ -35,8 +36,13 @@ FILTER_KEYS = frozenset({"type", "match", "column", "none", "default"})
 
 def named(line: Line, key: str) -> Named:
     """The function that a line names under ``key``, with the line's other keys as arguments."""
-    rest = {name: value for name, value in line.items() if name != key}
+    rest = {name: _argument(value) for name, value in line.items() if name != key}
     return Named(str(line[key]), MappingProxyType(rest))
+
+
+def _argument(value: Any) -> Any:
+    is_texts = isinstance(value, list) and all(isinstance(each, str) for each in value)
+    return Texts(value) if is_texts else value
 
 
 def read_fields(

@@ -6,7 +6,8 @@ by name. Shapes follow `schemas/`, whose form `docs/catalogue.md` explains.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+import dataclasses
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Any, Final
@@ -30,6 +31,12 @@ EMPTY_NUMBERS: Final = {
 """Which numbers stand for an empty column, by the name that a schema gives the rule."""
 
 
+class Texts(tuple[str, ...]):
+    """An argument that is known to be a list of texts."""
+
+    __slots__ = ()
+
+
 @dataclass(frozen=True, slots=True)
 class Named:
     """The name of a function that another room provides, with its arguments."""
@@ -45,6 +52,8 @@ class Named:
     def texts(self, argument: str) -> tuple[str, ...]:
         """An argument that is a list of texts, or one text; a missing one is empty."""
         value = self.arguments.get(argument, ())
+        if isinstance(value, Texts):
+            return value
         return (value,) if isinstance(value, str) else tuple(str(each) for each in value)
 
 
@@ -194,19 +203,31 @@ class ObjectType:
     on_update: tuple[Named, ...]
     on_delete: tuple[Named, ...]
     actions: Mapping[str, str]
+    stored_fields: tuple[Field, ...] = dataclasses.field(init=False)
+    """The fields that are columns, in the catalogue's order."""
+    _by_wire_name: Mapping[str, Field] = dataclasses.field(init=False, repr=False)
+    _by_column: Mapping[str, Field] = dataclasses.field(init=False, repr=False)
+
+    def __post_init__(self) -> None:
+        """Look up once what every record of every packet asks for."""
+        aliased = {name: self.fields[of] for name, of in self.aliases.items() if of in self.fields}
+        stored = tuple(each for each in self.fields.values() if each.column)
+        of_columns = {each.column or "": each for each in reversed(stored)}
+        object.__setattr__(self, "stored_fields", stored)
+        object.__setattr__(self, "_by_wire_name", {**self.fields, **aliased})
+        object.__setattr__(self, "_by_column", of_columns)
 
     def field(self, name: str) -> Field | None:
         """The field of a wire name, through its alias where it has one."""
-        return self.fields.get(self.aliases.get(name, name))
+        return self._by_wire_name.get(name)
+
+    def stored_in(self, column: str) -> Field | None:
+        """The first field that shows a column, None when none does."""
+        return self._by_column.get(column)
 
     def filter(self, name: str) -> Filter | None:
         """The filter of a wire name, through its alias where it has one."""
         return self.filters.get(self.filter_aliases.get(name, name))
-
-    @property
-    def stored_fields(self) -> Iterator[Field]:
-        """The fields that are columns, in the catalogue's order."""
-        return (each for each in self.fields.values() if each.column)
 
     @property
     def modified(self) -> Field | None:

@@ -46,7 +46,9 @@ def _without_condition(described: ObjectType, each: Filter) -> str:
 
 def _mentions(named: Named, name: str) -> bool:
     arguments = (value for key, value in named.arguments.items() if key != "where")
-    return any(value == name or (isinstance(value, list) and name in value) for value in arguments)
+    return any(
+        value == name or (isinstance(value, list | tuple) and name in value) for value in arguments
+    )
 
 
 def list_facts(words: Wording) -> Iterator[str]:

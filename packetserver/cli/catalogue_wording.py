@@ -155,7 +155,7 @@ class Wording:
     def _value(self, value: Any, table: str | None, last: str = "or") -> str:
         if isinstance(value, Mapping):
             return self._pairs(value, table)
-        if isinstance(value, list):
+        if isinstance(value, list | tuple):
             return listing((self._value(each, table) for each in value), last)
         if isinstance(value, str):
             return self.path(table, value) if table else self.own(value)

@@ -80,6 +80,6 @@ def remember_conflict(call: Call, named: Named | None, identity: Identity) -> No
 
 def _is_past(call: Call, draft: Draft, column: str) -> bool:
     """Whether the client says that it entered the record before now."""
-    field = next((each for each in call.object.stored_fields if each.column == column), None)
+    field = call.object.stored_in(column)
     entered = None if field is None else draft.values.get(field.name)
     return isinstance(entered, datetime) and entered < call.transaction.now()
