@@ -31,8 +31,40 @@ class ProvisionError(PacketServerError):
     """A provision file, or an operator's command, asks for what cannot be done."""
 
 
-class StoreUnavailable(PacketServerError):
-    """The database does not answer; the packet may be sent again later."""
+class BackupError(PacketServerError):
+    """A backup cannot be made or restored, or is not whole."""
+
+
+class TryAgainLater(PacketServerError):
+    """The packet cannot be carried out now; it may be sent again later, as it is."""
+
+
+class StoreUnavailable(TryAgainLater):
+    """The database does not answer, or cannot store what it is given."""
+
+
+class StoreBusy(StoreUnavailable):
+    """The database answers, but others keep it from doing the work in time."""
+
+
+class WorkUndone(StoreBusy):
+    """The database undid the work for the sake of another's; it may be done again at once."""
+
+
+class StatementTooLong(StoreBusy):
+    """A statement took longer than it may, and was broken off."""
+
+
+class CommitUnknown(StoreUnavailable):
+    """The database was lost while it committed: the work is stored as a whole, or not at all."""
+
+
+class SpoolRefused(StoreUnavailable):
+    """The disk does not take the answer."""
+
+
+class ServerBusy(TryAgainLater):
+    """The server has more to do than it takes on at a time."""
 
 
 class RecordRefused(PacketServerError):
@@ -58,8 +90,16 @@ class PacketTooLarge(PacketError):
     """The body is longer than the configured limit."""
 
 
+class PacketTooSlow(PacketError):
+    """The body does not arrive within the configured time."""
+
+
 class NotAuthorized(PacketServerError):
     """The credentials are refused; every reason has this one error (DECISIONS.md, Users)."""
+
+
+class LoginThrottled(NotAuthorized):
+    """Too many logins have failed: this one is refused unseen, and its sender cannot tell."""
 
 
 class ItemMessage(PacketServerError):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
+from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
 from typing import Any, Generic, TypeVar
 from zoneinfo import ZoneInfo
@@ -117,6 +118,10 @@ def _read_address(value: object) -> str:
     return text
 
 
+def _read_proxies(value: object) -> tuple[IPv4Network | IPv6Network | str, ...]:
+    return tuple(name if name == UNIX else ip_network(name) for name in _read_names(value))
+
+
 def count(minimum: int, maximum: int | None = None) -> Kind[int]:
     """Return the kind of an integer between two bounds, both included."""
 
@@ -142,8 +147,16 @@ def choice(*words: str) -> Kind[str]:
     return Kind("one of " + ", ".join(words), read)
 
 
+UNIX = "unix"
+"""The proxy that reaches this server by a socket in the file system."""
+
 TEXT = Kind("a text", _read_text)
 HOST_NAMES = Kind("a list of host names (separated by commas)", _read_names, ", ".join)
+PROXIES = Kind(
+    f"a list of addresses, networks such as 10.0.0.0/8, or {UNIX} (separated by commas)",
+    _read_proxies,
+    lambda proxies: ", ".join(map(str, proxies)),
+)
 BOOLEAN = Kind("true or false", _read_boolean, lambda flag: str(flag).lower())
 SIZE = Kind("a number of bytes such as 65536, 512 KiB or 64MB", _read_size, _write_size)
 ZONE = Kind("an IANA time zone such as Europe/Berlin", _read_zone)

@@ -8,18 +8,23 @@ and of the README.
 from __future__ import annotations
 
 import dataclasses
-import tomllib
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
+from ipaddress import IPv4Network, IPv6Network
 from pathlib import Path
 from typing import Any
 
 from packetserver import setting_kinds as kinds
-from packetserver.errors import SettingsError
 from packetserver.setting_kinds import Kind, Value
+from packetserver.setting_sources import (
+    CONFIG_VARIABLE,
+    PREFIX,
+    SettingLine,
+    read_environment,
+    read_values,
+)
 
-PREFIX = "PACKETSERVER_"
-CONFIG_VARIABLE = PREFIX + "CONFIG"
+__all__ = ["CONFIG_VARIABLE", "PREFIX", "SETTINGS", "SettingLine", "Settings", "load_settings"]
 
 
 def _setting(kind: Kind[Any], default: Value, description: str, *, shown: bool = True) -> Value:
@@ -41,6 +46,33 @@ class Settings:
         "sqlite:///var/packetserver.db",
         "The database, as a SQLAlchemy URL.",
         shown=False,
+    )
+    replica_url: str | None = _setting(
+        kinds.DATABASE_URL,
+        None,
+        "A replica of the PostgreSQL database, which answers packets that only read, as long as it"
+        " keeps up.",
+        shown=False,
+    )
+    pool_size: int = _setting(
+        kinds.count(0, 1024),
+        0,
+        "Connections to the database that one process keeps; 0 means one for each thread.",
+    )
+    connect_timeout_seconds: int = _setting(
+        kinds.count(1), 5, "How long PostgreSQL may take to accept a connection."
+    )
+    lock_timeout_seconds: int = _setting(
+        kinds.count(1),
+        30,
+        "How long a packet waits for records, or an SQLite file, that another one is changing; then it"
+        " is answered with 503.",
+    )
+    statement_timeout_seconds: int = _setting(
+        kinds.count(0),
+        120,
+        "How long PostgreSQL may take for one statement of a packet; then its transaction fails. 0"
+        " means without limit.",
     )
     timezone: str | None = _setting(
         kinds.ZONE,
@@ -88,11 +120,28 @@ class Settings:
     upgrade_secrets: bool = _setting(
         kinds.BOOLEAN,
         default=False,
-        description="Whether bare MD5 codes of an original database are replaced by salted hashes when they"
-        " are first used.",
+        description="Whether bare MD5 codes of an original database, and hashes made in an older way, are"
+        " replaced by today's salted hashes when they are first used.",
     )
     remember_credentials_seconds: int = _setting(
         kinds.count(0), 300, "How long a verified credential is remembered; 0 means not at all."
+    )
+    login_failures: int = _setting(
+        kinds.count(0, 1000),
+        10,
+        "How many logins of one name from one address may fail within login_failure_minutes before"
+        " more have to wait; 0 means any number.",
+    )
+    login_failure_minutes: int = _setting(
+        kinds.count(1, 1440),
+        15,
+        "How long failed logins count, and the longest that more have to wait.",
+    )
+    audit_log: Path | None = _setting(
+        kinds.PATH,
+        None,
+        "A file to which the events of the audit log are appended, one line of JSON each; the log has"
+        " them in any case.",
     )
     sync_overlap_seconds: int = _setting(
         kinds.count(0),
@@ -120,10 +169,70 @@ class Settings:
         kinds.count(1, 256), 1, "Processes that serve; with PostgreSQL, one for each core is good."
     )
     threads: int = _setting(kinds.count(1, 1024), 8, "Packets that one process works on at a time.")
+    connections: int = _setting(
+        kinds.count(1, 10_000),
+        500,
+        "Clients that one process sends to or hears at a time; a slow one takes none of the threads.",
+    )
+    max_waiting: int = _setting(
+        kinds.count(0),
+        100,
+        "Packets that may wait for one of the threads; more are answered with 503.",
+    )
+    wait_seconds: int = _setting(
+        kinds.count(0), 30, "How long a packet waits before it is answered with 503."
+    )
+    slow_client_seconds: int = _setting(
+        kinds.count(1),
+        60,
+        "How long a client may take for its headers, and to send or read 64 KiB; a slower one is cut"
+        " off.",
+    )
+    max_arriving_bytes: int = _setting(
+        kinds.SIZE,
+        1024**3,
+        "The bytes of long bodies that one process keeps on disk while they arrive; more are"
+        " answered with 503.",
+    )
+    tls_certificate: Path | None = _setting(
+        kinds.PATH,
+        None,
+        "The certificate, with its chain, if the server itself is to speak TLS; better is a proxy.",
+    )
+    tls_key: Path | None = _setting(kinds.PATH, None, "The certificate's private key.")
+    require_https: bool = _setting(
+        kinds.BOOLEAN,
+        default=False,
+        description="Whether a request that did not come by https is refused.",
+    )
+    trusted_proxies: tuple[IPv4Network | IPv6Network | str, ...] = _setting(
+        kinds.PROXIES,
+        (),
+        "Proxies whose X-Forwarded-For, X-Forwarded-Proto and X-Forwarded-Host are believed:"
+        " addresses, networks, or unix for a socket in the file system.",
+    )
+    allowed_hosts: tuple[str, ...] = _setting(
+        kinds.HOST_NAMES,
+        (),
+        "The host names that are served; a request for another is refused. Without any, all are.",
+    )
     log_level: str = _setting(
         kinds.choice("debug", "info", "warning", "error"),
         "info",
         "The least severe messages logged.",
+    )
+    log_format: str = _setting(
+        kinds.choice("auto", "json", "text"),
+        "auto",
+        "How a line of the log looks: JSON for programs, text for people, or, with auto, text on a"
+        " terminal and JSON elsewhere.",
+    )
+    metrics: str = _setting(
+        kinds.choice("off", "local", "all"),
+        "local",
+        "Who may read /metrics: nobody, programs on the same machine that ask the server directly,"
+        " or everybody. Behind a proxy everybody would seem to be on the same machine, so with local"
+        " nothing that a proxy has forwarded is answered.",
     )
     given: frozenset[str] = field(default=frozenset(), repr=False, compare=False)
 
@@ -132,7 +241,7 @@ class Settings:
 
         Raises SettingsError, as for any other source.
         """
-        values = _read_values(stored, "the database", str)
+        values = read_values(stored, "the database", _BY_NAME)
         open_names = {line.name for line in SETTINGS if not self._is_set(line)}
         return dataclasses.replace(
             self, **{name: value for name, value in values.items() if name in open_names}
@@ -140,26 +249,6 @@ class Settings:
 
     def _is_set(self, line: SettingLine) -> bool:
         return line.name in self.given or getattr(self, line.name) != line.default
-
-
-@dataclass(frozen=True, slots=True)
-class SettingLine:
-    """A line of the table of settings, as the help and the README show it."""
-
-    name: str
-    kind: Kind[Any]
-    default: Any
-    description: str
-
-    @property
-    def variable(self) -> str:
-        """The name in the environment."""
-        return PREFIX + self.name.upper()
-
-    @property
-    def default_text(self) -> str:
-        """The default as it would be written in the environment; empty when there is none."""
-        return "" if self.default is None else self.kind.write(self.default)
 
 
 SETTINGS: tuple[SettingLine, ...] = tuple(
@@ -176,42 +265,5 @@ def load_settings(environment: Mapping[str, str]) -> Settings:
     Raises SettingsError, which names the setting, its source and what is allowed. A variable that
     is empty counts as not set.
     """
-    variables = {
-        name.removeprefix(PREFIX).lower(): text
-        for name, text in environment.items()
-        if name.startswith(PREFIX) and name != CONFIG_VARIABLE and text.strip()
-    }
-    values = {
-        **_read_file(environment.get(CONFIG_VARIABLE, "")),
-        **_read_values(variables, "the environment", lambda name: PREFIX + name.upper()),
-    }
+    values = read_environment(environment, _BY_NAME)
     return Settings(**values, given=frozenset(values))
-
-
-def _read_file(path: str) -> dict[str, Any]:
-    if not path.strip():
-        return {}
-    try:
-        content = tomllib.loads(Path(path).read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
-        raise SettingsError(f"{CONFIG_VARIABLE} must name a TOML file: {path}: {error}") from error
-    return _read_values(content, path, str)
-
-
-def _read_values(
-    found: Mapping[str, object], source: str, spelled: Callable[[str], str]
-) -> dict[str, Any]:
-    """Read what a source holds; ``spelled`` gives a setting's name as that source spells it."""
-    return {name: _read_value(name, value, source, spelled) for name, value in found.items()}
-
-
-def _read_value(name: str, value: object, source: str, spelled: Callable[[str], str]) -> Any:
-    line = _BY_NAME.get(name)
-    if line is None:
-        known = ", ".join(spelled(known) for known in _BY_NAME)
-        raise SettingsError(f"{spelled(name)} in {source} is no setting; there are: {known}")
-    try:
-        return line.kind.read(value)
-    except ValueError as error:
-        # The value itself is not told: it may hold a password.
-        raise SettingsError(f"{spelled(name)} in {source} must be {line.kind.allowed}") from error

@@ -24,10 +24,14 @@ WRONG = {
     "permissions": ["none", "accounts"],
     "upgrade_secrets": ["maybe", "2"],
     "remember_credentials_seconds": ["-1", "5m"],
+    "login_failures": ["-1", "1001", "many"],
+    "login_failure_minutes": ["0", "1441", "15m"],
     "bind": ["8080", "localhost", "localhost:http", "localhost:65536", ":8080"],
     "workers": ["0", "257", "auto"],
     "threads": ["0", "1025"],
     "log_level": ["verbose"],
+    "log_format": ["xml", "colours"],
+    "metrics": ["on", "127.0.0.1"],
 }
 
 

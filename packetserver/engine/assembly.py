@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Iterator
+from contextlib import closing
 from datetime import timedelta
 from functools import cache
 from zoneinfo import ZoneInfo
@@ -26,6 +27,8 @@ from packetserver.settings import Settings
 from packetserver.store.database import Database
 from packetserver.store.file_library import FileLibrary
 from packetserver.store.kept_settings import TABLE, read_kept
+from packetserver.store.limits import limits_of
+from packetserver.store.replica import Replica
 from packetserver.store.schema import Schema, build_schema
 
 logger = logging.getLogger(__name__)
@@ -55,11 +58,18 @@ def open_database(settings: Settings, schema: Schema) -> tuple[Database, Setting
     Raises StoreUnavailable when it is away, SettingsError when what it holds is wrong.
     """
     first = Database(settings.database_url)
-    with first.connect() as connection:
+    with closing(first), first.connect() as connection:
         kept = read_kept(connection, schema.metadata.tables[TABLE])
     complete = settings.completed_by(kept)
-    first.close()
-    return Database(complete.database_url, zone_name(complete)), complete
+    database = Database(complete.database_url, zone_name(complete), limits_of(complete))
+    return database, complete
+
+
+def replica_of(settings: Settings) -> Replica | None:
+    """The replica that the settings name; it may be away. Raises SettingsError for SQLite."""
+    if settings.replica_url is None:
+        return None
+    return Replica(Database(settings.replica_url, zone_name(settings), limits_of(settings)))
 
 
 def zone_name(settings: Settings) -> str:
@@ -81,6 +91,7 @@ def preferences_of(settings: Settings) -> Preferences:
         contacts_only=settings.permissions == CONTACTS_ONLY,
         sync_overlap=timedelta(seconds=settings.sync_overlap_seconds),
         allow_client_registration=settings.allow_client_registration,
+        audit_log=settings.audit_log,
     )
 
 
@@ -99,7 +110,7 @@ def build_engine(settings: Settings) -> Engine:
     database, complete = open_database(settings, schema)
     remembered = RememberedCredentials(complete.remember_credentials_seconds)
     authenticator = Authenticator(complete, remembered, time.monotonic)
-    return Engine(database, schema, authenticator, preferences_of(complete))
+    return Engine(database, schema, authenticator, preferences_of(complete), replica_of(complete))
 
 
 def _unknown_names(described: ObjectType) -> Iterator[str]:

@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from pathlib import Path
 from zoneinfo import ZoneInfo
 
 from packetserver.catalogue.model import ObjectType, Target
 from packetserver.engine.answers import RecordSink
 from packetserver.engine.packet import Item, Packet
+from packetserver.security.audit import Audit
 from packetserver.security.principal import Principal
 from packetserver.store.file_library import FileLibrary
 from packetserver.store.plans import output_elements
@@ -34,12 +36,18 @@ class Preferences:
     contacts_only: bool = False
     sync_overlap: timedelta = timedelta(days=1)
     allow_client_registration: bool = True
+    audit_log: Path | None = None
     clock: Callable[[], datetime] = lambda: datetime.now().astimezone()
 
     def now(self) -> datetime:
         """The present as it is stored: wall clock of the configured zone, whole milliseconds."""
         present = self.clock().astimezone(self.zone).replace(tzinfo=None)
         return present.replace(microsecond=present.microsecond // 1000 * 1000)
+
+    @property
+    def audit(self) -> Audit:
+        """The audit log, whose times are those of the configured zone."""
+        return Audit(lambda: self.clock().astimezone(self.zone), self.audit_log)
 
 
 @dataclass(slots=True)

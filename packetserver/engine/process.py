@@ -2,41 +2,34 @@
 
 from __future__ import annotations
 
+import copy
 import hashlib
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from contextlib import AbstractContextManager, nullcontext
 
-from packetserver.engine.actions import ACTIONS, carry_out
-from packetserver.engine.answers import RecordSet, RecordSink, Response
-from packetserver.engine.context import (
-    Call,
-    Output,
-    PacketContext,
-    Preferences,
-    TransactionContext,
-)
+from packetserver.engine.actions import ACTIONS
+from packetserver.engine.answers import RecordSink, Response
+from packetserver.engine.auditing import audit_packet, items_of
+from packetserver.engine.context import PacketContext, Preferences
 from packetserver.engine.documents import Documents
+from packetserver.engine.late_log import LateLog, LoggedPacket
 from packetserver.engine.packages import Packages
 from packetserver.engine.packet import CommitLevel, Item, Options, Packet, Transaction
-from packetserver.engine.targets import check_meta, find_target, is_allowed_for_user_client
-from packetserver.errors import ItemMessage, NotAuthorized, RecordRefused, TransactionFailure
+from packetserver.engine.transactions import respond
+from packetserver.errors import NotAuthorized, StoreUnavailable
+from packetserver.security.attempts import Attempt
 from packetserver.security.authentication import Authenticator
-from packetserver.security.principal import PrincipalKind
+from packetserver.security.entrance import Entrance
 from packetserver.store.database import Database
-from packetserver.store.derived import PRESENT
-from packetserver.store.guid_columns import CLIENT, NO_CLIENT
 from packetserver.store.records import Records
+from packetserver.store.replica import Replica, position_of
 from packetserver.store.schema import Schema
-from packetserver.store.unit_of_work import UnitOfWork, unit_of_work
+from packetserver.store.unit_of_work import UnitOfWork, repeated, unit_of_work
 from packetserver.sync.packet_log import LoggedTransaction, PacketLog
 from packetserver.sync.sessions import heed_repetition, take_turn
 
 NOT_AUTHORIZED = "Not authorized"
 NO_TRANSACTIONS = "No transactions found"
-NOT_FOR_THIS_USER = (
-    "Transaction contained in the packet is not allowed for this User."
-    " Packet was rejected by the server and was not processed"
-)
 ROLLED_BACK = "Transaction rolled back: another transaction in this packet failed"
 
 
@@ -49,13 +42,20 @@ class Engine:
         schema: Schema,
         authenticator: Authenticator,
         preferences: Preferences,
+        replica: Replica | None = None,
     ) -> None:
+        """``replica`` is what packets that only read are answered by, as far as it can."""
         self.database = database
+        self.replica = replica
         self.schema = schema
         self.authenticator = authenticator
         self.preferences = preferences
-        self.documents = Documents(database, schema, authenticator, preferences)
-        self.packages = Packages(database, schema, authenticator, preferences)
+        self.late_log = LateLog(database, schema)
+        self.entrance = Entrance(
+            database, authenticator.limits, preferences.audit, preferences.clock
+        )
+        self.documents = Documents(database, schema, authenticator, preferences, self.entrance)
+        self.packages = Packages(database, schema, authenticator, preferences, self.entrance)
 
     def ping(self) -> None:
         """Raises StoreUnavailable when the database does not answer."""
@@ -70,8 +70,16 @@ class Engine:
         Raises StoreUnavailable when the database is away; what a client can cause is a response.
         """
         try:
-            with unit_of_work(self.database, writes=self.authenticator.upgrades) as work:
-                context = self._authenticate(work, packet, options, host, address, sink)
+            with (
+                self.entrance.attempt(
+                    packet.credentials, address, lambda: items_of(packet)
+                ) as attempt,
+                unit_of_work(self.database, writes=self.authenticator.upgrades) as work,
+            ):
+                context = repeated(
+                    lambda: self._authenticate(work, packet, options, host, attempt, sink),
+                    work.rollback,
+                )
                 if not self.database.is_sqlite:
                     # Nothing was locked by looking who it is: the work goes on from there.
                     return self._carried_out(context, options, work)
@@ -86,17 +94,17 @@ class Engine:
         packet: Packet,
         options: Options,
         host: str,
-        address: str,
+        attempt: Attempt,
         sink: RecordSink,
     ) -> PacketContext:
         # A secret that is upgraded is written; otherwise the slow hash holds no lock.
         principal = self.authenticator.authenticate(
-            work.connection, packet.credentials, host, self.preferences.now()
+            work.connection, packet.credentials, host, self.preferences.now(), attempt
         )
         if self.authenticator.upgrades:
             work.commit()
         system = packet.credentials.system_id if packet.credentials is not None else None
-        log = PacketLog(system, principal.client_id, address)
+        log = PacketLog(system, principal.client_id, attempt.address)
         return PacketContext(
             packet, options.validate, principal, self.schema, self.preferences, sink, log
         )
@@ -109,10 +117,15 @@ class Engine:
         if not transactions:
             self._log_alone(context, (), begun)
             return (Response(None, (NO_TRANSACTIONS,)),)
-        if options.commit_level is CommitLevel.TRANSACTION:
-            groups = [(each,) for each in transactions]
-            return tuple(one for group in groups for one in self._together(context, group, begun))
-        return self._together(context, transactions, begun)
+        alone = options.commit_level is CommitLevel.TRANSACTION
+        responses: list[Response] = []
+        try:
+            for group in [(each,) for each in transactions] if alone else [transactions]:
+                responses.extend(self._together(context, group, begun))
+        finally:
+            # What is committed is told, whatever becomes of the transactions that follow.
+            audit_packet(self.preferences.audit, context, transactions, responses)
+        return tuple(responses)
 
     def _together(
         self,
@@ -120,13 +133,35 @@ class Engine:
         transactions: Sequence[Transaction],
         begun: UnitOfWork | None,
     ) -> tuple[Response, ...]:
-        """Transactions that are committed as a whole, or not at all."""
+        """Transactions that are committed as a whole, or not at all.
+
+        When the database undoes them for the sake of others, they are carried out once more.
+        """
+        log = context.log
+
+        def attempt() -> tuple[Response, ...]:
+            # What an attempt that was undone has logged is not there.
+            context.log = copy.copy(log)
+            return self._attempt(context, transactions, begun)
+
+        return repeated(attempt, (lambda: None) if begun is None else begun.rollback)
+
+    def _attempt(
+        self,
+        context: PacketContext,
+        transactions: Sequence[Transaction],
+        begun: UnitOfWork | None,
+    ) -> tuple[Response, ...]:
         writes = any(_writes(item) for each in transactions for item in each.items)
         alone = len(transactions) == 1
+        read = None if writes else self._read_elsewhere(context, transactions, begun)
+        if read is not None:
+            self._log_alone(context, _logged(transactions, read), begun)
+            return read
         with self._unit(begun, writes=writes) as work:
             if writes:
                 self._take_turn(context, work, transactions)
-            responses = tuple(_respond(context, work, each, alone=alone) for each in transactions)
+            responses = tuple(respond(context, work, each, alone=alone) for each in transactions)
             failed = any(each.status for each in responses)
             if writes and not failed:
                 self._log(context, work, _logged(transactions, responses))
@@ -137,6 +172,30 @@ class Engine:
         responses = tuple(_undone(each) for each in responses) if failed else responses
         self._log_alone(context, _logged(transactions, responses), begun)
         return responses
+
+    def _read_elsewhere(
+        self,
+        context: PacketContext,
+        transactions: Sequence[Transaction],
+        begun: UnitOfWork | None,
+    ) -> tuple[Response, ...] | None:
+        """The responses of the replica to transactions that only read; None when it gives none."""
+        if self.replica is None or begun is None or self.replica.is_resting():
+            return None
+        position = position_of(begun.connection)
+        # The primary's connection is not kept within a transaction while another server works.
+        begun.rollback()
+        try:
+            with self.replica.reading(position) as work:
+                # A part that fails must not end what the others read.
+                responses = tuple(
+                    respond(context, work, each, alone=False) for each in transactions
+                )
+        except StoreUnavailable:
+            # It has logged why; the primary can tell the same.
+            return None
+        failed = any(each.status for each in responses)
+        return tuple(_undone(each) for each in responses) if failed else responses
 
     def _take_turn(
         self, context: PacketContext, work: UnitOfWork, transactions: Sequence[Transaction]
@@ -167,10 +226,13 @@ class Engine:
     def _log_alone(
         self,
         context: PacketContext,
-        entries: Iterable[LoggedTransaction],
+        entries: Sequence[LoggedTransaction],
         begun: UnitOfWork | None,
     ) -> None:
         """What has changed nothing is logged by itself, so that reading waits for no writer."""
+        if begun is None and len(entries) == len(context.packet.transactions):
+            self.late_log.write(LoggedPacket(context.log, self.preferences.now(), entries))
+            return
         with self._unit(begun, writes=True) as work:
             self._log(context, work, entries)
             work.commit()
@@ -178,18 +240,21 @@ class Engine:
 
 def _logged(
     transactions: Sequence[Transaction], responses: Sequence[Response]
-) -> Iterator[LoggedTransaction]:
+) -> tuple[LoggedTransaction, ...]:
     """What the log tells of transactions and their responses."""
-    for transaction, response in zip(transactions, responses, strict=True):
-        first = transaction.items[0] if transaction.items else None
-        yield LoggedTransaction(
-            reference_id=None if transaction.id is None else str(transaction.id),
-            element_name=None if first is None else first.element,
-            action=None if first is None else first.action,
-            status_code=response.status,
-            record_count=0 if response.records is None else response.records.count,
-            message="\n".join(response.errors) or None,
-        )
+    return tuple(_logged_transaction(*each) for each in zip(transactions, responses, strict=True))
+
+
+def _logged_transaction(transaction: Transaction, response: Response) -> LoggedTransaction:
+    first = transaction.items[0] if transaction.items else None
+    return LoggedTransaction(
+        reference_id=None if transaction.id is None else str(transaction.id),
+        element_name=None if first is None else first.element,
+        action=None if first is None else first.action,
+        status_code=response.status,
+        record_count=0 if response.records is None else response.records.count,
+        message="\n".join(response.errors) or None,
+    )
 
 
 def _writes(item: Item) -> bool:
@@ -199,73 +264,3 @@ def _writes(item: Item) -> bool:
 
 def _undone(response: Response) -> Response:
     return response if response.status else Response(response.id, (ROLLED_BACK,))
-
-
-def _respond(
-    context: PacketContext, work: UnitOfWork, transaction: Transaction, *, alone: bool
-) -> Response:
-    """One transaction: its error becomes its response (DECISIONS.md, Transactions)."""
-    is_user_client = context.principal.kind is PrincipalKind.USER_CLIENT
-    if is_user_client and not is_allowed_for_user_client(transaction):
-        return Response(None, (NOT_FOR_THIS_USER,))
-    try:
-        with work.part(alone=alone):
-            return Response(transaction.id, (), _carry_out(context, work, transaction))
-    except TransactionFailure as failure:
-        return Response(transaction.id, failure.lines)
-
-
-def _carry_out(
-    context: PacketContext, work: UnitOfWork, transaction: Transaction
-) -> RecordSet | None:
-    """The items in their order; the first item's records are kept.
-
-    Raises TransactionFailure with the messages of all items when there is any.
-    """
-    check_meta(transaction.meta)
-    client_id = context.principal.client_id
-    parameters = {
-        PRESENT: context.preferences.now(),
-        CLIENT: NO_CLIENT if client_id is None else client_id,
-    }
-    records = Records(context.schema, work.connection, parameters)
-    shared = TransactionContext(context, records, transaction.meta, work, inserts_wait=True)
-    messages: list[str] = []
-    kept: RecordSet | None = None
-    for item in transaction.items:
-        try:
-            found = _item(context, shared, item, wanted=kept is None)
-            kept = kept or found
-        except ItemMessage as message:
-            _settle(records, messages)
-            messages.append(message.text)
-        except TransactionFailure as failure:
-            _settle(records, messages)
-            raise TransactionFailure(*messages, *failure.lines) from failure
-    _settle(records, messages)
-    if messages:
-        raise TransactionFailure(*messages)
-    return kept
-
-
-def _settle(records: Records, messages: Sequence[str]) -> None:
-    """Store what waits of earlier items: its error comes before those of later ones."""
-    try:
-        records.settle()
-    except RecordRefused as refusal:
-        failure = TransactionFailure.because(refusal.reason)
-        raise TransactionFailure(*messages, *failure.lines) from refusal
-
-
-def _item(
-    context: PacketContext, shared: TransactionContext, item: Item, *, wanted: bool
-) -> RecordSet:
-    target = find_target(context, item)
-    output = Output(context.sink, wanted)
-    start = context.sink.position()
-    call = Call(shared, item, target, output)
-    try:
-        carry_out(call)
-    except RecordRefused as refusal:
-        raise TransactionFailure.because(refusal.reason) from refusal
-    return RecordSet(item.element, output.count, output.total, start, context.sink.position())

@@ -3,16 +3,28 @@
 from __future__ import annotations
 
 import logging
+import random
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext
 from functools import partial
-from typing import TypeAlias
+from typing import TypeAlias, TypeVar
 
 from sqlalchemy import Connection
 
+from packetserver.errors import WorkUndone
 from packetserver.store.database import Database
+from packetserver.store.failures import commit_errors, errors_of_all, translated_errors
 
 logger = logging.getLogger(__name__)
+
+PAUSES = (0.05, 0.2, 0.8)
+"""The longest pauses, in seconds, before work that the database undid is done once more.
+
+They are drawn at random up to here, so that those who were in each other's way part.
+"""
+
+Result = TypeVar("Result")
 
 
 class UnitOfWork:
@@ -36,18 +48,34 @@ class UnitOfWork:
         """A part of the work that is undone by itself when it raises, with the hooks it asked for.
 
         A part that is ``alone`` needs no savepoint: when it fails, the whole work is undone.
+        Raises StoreUnavailable, as its kinds, for what the database fails at by itself.
         """
         before = list(self._hooks)
         try:
-            with nullcontext() if alone else self.connection.begin_nested():
+            with self._savepoint(alone=alone), translated_errors():
                 yield
         except BaseException:
             self._hooks = before
             raise
 
+    @contextmanager
+    def _savepoint(self, *, alone: bool) -> Iterator[None]:
+        with errors_of_all(), nullcontext() if alone else self.connection.begin_nested():
+            yield
+
     def commit(self) -> None:
-        """Make it durable, and then run the hooks."""
-        self.connection.commit()
+        """Make it durable, and then run the hooks.
+
+        Raises CommitUnknown when the database is lost meanwhile, and StoreUnavailable when it could
+        not commit. Neither may be tried again here: only the client knows what it wants then.
+        """
+        try:
+            with commit_errors():
+                self.connection.commit()
+        except BaseException:
+            # SQLAlchemy takes the transaction for ended, and would hand on the connection with it.
+            self.connection.invalidate()
+            raise
         hooks, self._hooks = self._hooks, []
         for hook in hooks:
             self._run(hook)
@@ -70,10 +98,28 @@ Hook: TypeAlias = Callable[[UnitOfWork], None]
 
 
 @contextmanager
-def unit_of_work(database: Database, *, writes: bool) -> Iterator[UnitOfWork]:
+def unit_of_work(
+    database: Database, *, writes: bool, patience: float | None = None
+) -> Iterator[UnitOfWork]:
     """A unit of work on a connection of its own.
 
-    Raises StoreUnavailable when the database is away.
+    Raises StoreUnavailable when the database is away, and for ``patience`` see Database.connect.
     """
-    with database.connect(writes=writes) as connection:
+    with database.connect(writes=writes, patience=patience) as connection:
         yield UnitOfWork(connection)
+
+
+def repeated(attempt: Callable[[], Result], undo: Callable[[], None]) -> Result:
+    """What an attempt returns, which is made again when the database undid it for others.
+
+    ``undo`` gives free what an attempt still holds, before the pause. An attempt commits last, so
+    that one which is made again has left nothing behind. Raises WorkUndone after the last one.
+    """
+    for longest in PAUSES:
+        try:
+            with translated_errors():
+                return attempt()
+        except WorkUndone:
+            undo()
+            time.sleep(random.uniform(0, longest))
+    return attempt()

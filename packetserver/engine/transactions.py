@@ -1,0 +1,100 @@
+"""One transaction: its items in their order, and its response."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from packetserver.engine.actions import carry_out
+from packetserver.engine.answers import RecordSet, Response
+from packetserver.engine.context import Call, Output, PacketContext, TransactionContext
+from packetserver.engine.packet import Item, Transaction
+from packetserver.engine.targets import check_meta, find_target, is_allowed_for_user_client
+from packetserver.errors import (
+    ItemMessage,
+    RecordRefused,
+    StatementTooLong,
+    TransactionFailure,
+)
+from packetserver.security.principal import PrincipalKind
+from packetserver.store.derived import PRESENT
+from packetserver.store.guid_columns import CLIENT, NO_CLIENT
+from packetserver.store.records import Records
+from packetserver.store.unit_of_work import UnitOfWork
+
+NOT_FOR_THIS_USER = (
+    "Transaction contained in the packet is not allowed for this User."
+    " Packet was rejected by the server and was not processed"
+)
+TOO_LONG = "The database took too long"
+
+
+def respond(
+    context: PacketContext, work: UnitOfWork, transaction: Transaction, *, alone: bool
+) -> Response:
+    """One transaction: its error becomes its response (DECISIONS.md, Transactions)."""
+    is_user_client = context.principal.kind is PrincipalKind.USER_CLIENT
+    if is_user_client and not is_allowed_for_user_client(transaction):
+        return Response(None, (NOT_FOR_THIS_USER,))
+    try:
+        with work.part(alone=alone):
+            return Response(transaction.id, (), _carry_out(context, work, transaction))
+    except TransactionFailure as failure:
+        return Response(transaction.id, failure.lines)
+    except StatementTooLong:
+        return Response(transaction.id, TransactionFailure.because(TOO_LONG).lines)
+
+
+def _carry_out(
+    context: PacketContext, work: UnitOfWork, transaction: Transaction
+) -> RecordSet | None:
+    """The items in their order; the first item's records are kept.
+
+    Raises TransactionFailure with the messages of all items when there is any.
+    """
+    check_meta(transaction.meta)
+    client_id = context.principal.client_id
+    parameters = {
+        PRESENT: context.preferences.now(),
+        CLIENT: NO_CLIENT if client_id is None else client_id,
+    }
+    records = Records(context.schema, work.connection, parameters)
+    shared = TransactionContext(context, records, transaction.meta, work, inserts_wait=True)
+    messages: list[str] = []
+    kept: RecordSet | None = None
+    for item in transaction.items:
+        try:
+            found = _item(context, shared, item, wanted=kept is None)
+            kept = kept or found
+        except ItemMessage as message:
+            _settle(records, messages)
+            messages.append(message.text)
+        except TransactionFailure as failure:
+            _settle(records, messages)
+            raise TransactionFailure(*messages, *failure.lines) from failure
+    _settle(records, messages)
+    if messages:
+        raise TransactionFailure(*messages)
+    return kept
+
+
+def _settle(records: Records, messages: Sequence[str]) -> None:
+    """Store what waits of earlier items: its error comes before those of later ones."""
+    try:
+        records.settle()
+    except RecordRefused as refusal:
+        failure = TransactionFailure.because(refusal.reason)
+        raise TransactionFailure(*messages, *failure.lines) from refusal
+
+
+def _item(
+    context: PacketContext, shared: TransactionContext, item: Item, *, wanted: bool
+) -> RecordSet:
+    target = find_target(context, item)
+    output = Output(context.sink, wanted)
+    start = context.sink.position()
+    call = Call(shared, item, target, output)
+    try:
+        carry_out(call)
+    except RecordRefused as refusal:
+        raise TransactionFailure.because(refusal.reason) from refusal
+    return RecordSet(item.element, output.count, output.total, start, context.sink.position())

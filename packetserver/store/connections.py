@@ -1,0 +1,172 @@
+"""How connections to SQLite and to PostgreSQL are opened, kept, and known to be alive."""
+
+from __future__ import annotations
+
+import pathlib
+import select
+import sqlite3
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, nullcontext
+from functools import partial
+from typing import Any
+
+import sqlalchemy
+from sqlalchemy import Connection, Engine, event
+from sqlalchemy.engine import URL, Dialect, ExceptionContext
+from sqlalchemy.exc import InvalidatePoolError
+from sqlalchemy.pool import ConnectionPoolEntry
+
+from packetserver.store.limits import Limits
+
+POOL_SECONDS = 10
+"""How long a packet waits for a connection: less than the patience of most clients."""
+
+TRUSTED_SECONDS = 30
+"""How long a pooled connection of PostgreSQL may have rested without being asked if it lives."""
+
+NOTICING_A_DEAD_HOST: Mapping[str, int] = {
+    "keepalives_idle": 30,
+    "keepalives_interval": 10,
+    "keepalives_count": 3,
+    "tcp_user_timeout": 30_000,
+}
+"""Options of libpq: a server whose machine is gone is noticed after half a minute or a whole one.
+
+What is sent to it must be confirmed within 30,000 ms; while nothing is sent, it is asked.
+"""
+
+
+def open_sqlite(url: URL, limits: Limits) -> Engine:
+    """An engine on a file, whose folder is made, or on a database in memory."""
+    in_memory = not url.database or url.database == ":memory:"
+    if not in_memory:
+        pathlib.Path(url.database or "").parent.mkdir(parents=True, exist_ok=True)
+    arguments = {"timeout": limits.lock_seconds, "check_same_thread": False}
+    pool = {} if in_memory else _pool(limits)
+    engine = sqlalchemy.create_engine(url, connect_args=arguments, hide_parameters=True, **pool)
+    event.listen(engine, "connect", _prepare_sqlite)
+    event.listen(engine, "begin", _begin_sqlite)
+    return engine
+
+
+def open_server(url: URL, time_zone: str | None, limits: Limits) -> Engine:
+    """An engine on PostgreSQL."""
+    arguments = _server_arguments(url, time_zone, limits)
+    engine = sqlalchemy.create_engine(
+        url, connect_args=arguments, hide_parameters=True, **_pool(limits)
+    )
+    event.listen(engine, "handle_error", _leave_out_rows)
+    event.listen(engine, "checkin", _note_rest)
+    event.listen(engine, "checkout", partial(_check_alive, engine.dialect))
+    return engine
+
+
+def _leave_out_rows(context: ExceptionContext) -> None:
+    """Leave PostgreSQL's details out of an error's text: they show the whole row, with its secrets."""
+    original, ours = context.original_exception, context.sqlalchemy_exception
+    found = getattr(original, "diag", None)
+    if found is None or ours is None or not found.message_detail:
+        return
+    text = found.message_primary or ""
+    original.args = (text,)
+    ours.args = (text,)
+
+
+def _pool(limits: Limits) -> dict[str, Any]:
+    return {
+        "pool_size": limits.pool_size,
+        "max_overflow": limits.pool_size,
+        "pool_timeout": POOL_SECONDS,
+    }
+
+
+def _server_arguments(url: URL, time_zone: str | None, limits: Limits) -> dict[str, Any]:
+    """The options of libpq. What the URL says itself wins."""
+    options = " ".join(f"-c {name}={value}" for name, value in _parameters(time_zone, limits))
+    said = url.query.get("options")
+    both = [options, *([said] if isinstance(said, str) else said or ())]
+    ours = {"connect_timeout": limits.connect_seconds, **NOTICING_A_DEAD_HOST}
+    return {
+        **{name: value for name, value in ours.items() if name not in url.query},
+        "options": " ".join(both),
+    }
+
+
+def _parameters(time_zone: str | None, limits: Limits) -> Iterator[tuple[str, str]]:
+    """The parameters of PostgreSQL for a session."""
+    if time_zone is not None:
+        yield "timezone", time_zone
+    for name, seconds in (
+        ("lock_timeout", limits.lock_seconds),
+        ("statement_timeout", limits.statement_seconds),
+        ("idle_in_transaction_session_timeout", limits.idle_transaction_seconds),
+    ):
+        if seconds:
+            yield name, f"{seconds}s"
+
+
+def _note_rest(connection: Any, record: ConnectionPoolEntry) -> None:
+    record.info["rests_since"] = time.monotonic()
+
+
+def _check_alive(
+    dialect: Dialect, connection: Any, record: ConnectionPoolEntry, proxy: Any
+) -> None:
+    """Asks a pooled connection whether it lives, when there is a reason to doubt it.
+
+    Something to read on a resting connection is the news of its end, or its end itself. A round
+    trip for every packet would cost more than many of them need otherwise.
+    """
+    rested = time.monotonic() - record.info.get("rests_since", 0)
+    if rested < TRUSTED_SECONDS and not connection.closed and not _has_news(connection):
+        return
+    try:
+        dialect.do_ping(connection)
+    except dialect.dbapi.Error as error:  # type: ignore[union-attr]
+        raise InvalidatePoolError from error
+
+
+def _has_news(connection: Any) -> bool:
+    watched = select.poll()
+    watched.register(connection.fileno(), select.POLLIN)
+    return bool(watched.poll(0))
+
+
+def _prepare_sqlite(connection: sqlite3.Connection, record: Any) -> None:
+    # The driver must not begin transactions by itself: then savepoints and snapshots work.
+    connection.isolation_level = None
+    for pragma in (
+        "journal_mode = WAL",
+        "synchronous = FULL",
+        "foreign_keys = ON",
+        "case_sensitive_like = ON",
+    ):
+        connection.execute(f"PRAGMA {pragma}")
+    # SQLite's own lower() knows ASCII alone, PostgreSQL's knows every letter.
+    connection.create_function("lower", 1, _lower, deterministic=True)
+
+
+def _lower(value: Any) -> Any:
+    return value.lower() if isinstance(value, str) else value
+
+
+def _begin_sqlite(connection: Connection) -> None:
+    options = connection.get_execution_options()
+    if not options.get("packetserver_writes", False):
+        connection.exec_driver_sql("BEGIN")
+        return
+    patience = options.get("packetserver_patience")
+    with nullcontext() if patience is None else _waiting_for(connection, patience):
+        connection.exec_driver_sql("BEGIN IMMEDIATE")
+
+
+@contextmanager
+def _waiting_for(connection: Connection, seconds: float) -> Iterator[None]:
+    """Lets statements wait only so long for another writer."""
+    usual = connection.exec_driver_sql("PRAGMA busy_timeout").scalar_one()
+    connection.exec_driver_sql(f"PRAGMA busy_timeout = {int(seconds * 1000)}")
+    try:
+        yield
+    finally:
+        connection.exec_driver_sql(f"PRAGMA busy_timeout = {usual}")
