@@ -9,6 +9,7 @@ from typing import Any
 
 import click
 
+from packetserver.cli.identities import audit_command
 from packetserver.cli.program import aligned, current_settings, examples, print_table
 from packetserver.engine.assembly import preferences_of
 from packetserver.errors import ProvisionError
@@ -100,6 +101,7 @@ def reset(*, number: int, yes: bool) -> None:
         library = preferences_of(opened.installation.settings).library
         opened.work.after_commit(library.remove_released)
         opened.work.commit()
+    audit_command(opened.installation.settings)
     click.echo(f"The sync client {number} begins anew.")
 
 

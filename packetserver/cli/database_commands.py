@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from packetserver.cli.identities import NewSecret, identities, new_secret
+from packetserver.cli.identities import NewSecret, audit_command, identities, new_secret
 from packetserver.cli.program import current_settings, examples
 from packetserver.cli.setting_texts import shown_url
 from packetserver.errors import ProvisionError
@@ -95,5 +95,7 @@ def provision(file: Path) -> None:
     The whole file is applied, or nothing of it. To apply it again is safe: only what differs is
     changed. A key that is left out keeps its value. Passwords and codes are never shown.
     """
-    summary = apply_file(current_settings(), file)
+    settings = current_settings()
+    summary = apply_file(settings, file)
+    audit_command(settings)
     click.echo("\n".join(summary.lines()))

@@ -7,6 +7,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from datetime import datetime
 
 import click
 
@@ -15,8 +16,15 @@ from packetserver.provision.installation import open_installation
 from packetserver.provision.rows import Rows
 from packetserver.provision.sync_clients import SyncClients
 from packetserver.provision.users import Users
+from packetserver.security.audit import DONE, Audit, operator
 from packetserver.settings import Settings
 from packetserver.store.unit_of_work import unit_of_work
+
+LOCAL = "local"
+"""The address of who gives a command."""
+
+NAMING = ("name", "number", "file")
+"""The parameters of commands that say what they change."""
 
 GENERATED_BYTES = 18
 """Of randomness in a generated secret, which is 24 characters long."""
@@ -44,6 +52,20 @@ def identities(settings: Settings, *, writes: bool = True) -> Iterator[Identitie
         users = Users(rows, installation.zone)
         yield Identities(users, SyncClients(rows, users))
         work.commit()
+    if writes:
+        audit_command(settings)
+
+
+def audit_command(settings: Settings) -> None:
+    """Write the event of the running command, which has changed who may log in."""
+    context = click.get_current_context(silent=True)
+    if context is None:  # a part of a command, called by something else than a command line
+        return
+    group = context.parent.info_name if context.parent is not None else None
+    named = [context.params[each] for each in NAMING if each in context.params]
+    about = {"subject": str(named[0])} if named else {}
+    audit = Audit(lambda: datetime.now().astimezone(), settings.audit_log)
+    audit.record(DONE, LOCAL, operator(), [(group, context.info_name)], **about)
 
 
 @dataclass(frozen=True, slots=True)

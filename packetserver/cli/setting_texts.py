@@ -5,6 +5,7 @@ from __future__ import annotations
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError
 
+from packetserver.setting_kinds import DATABASE_URL
 from packetserver.settings import SettingLine, Settings
 
 MASK = "***"
@@ -21,6 +22,9 @@ def shown_url(url: str) -> str:
     except (ArgumentError, ValueError):
         # What cannot be taken apart may have a password anywhere.
         return MASK
+    if "@" in (parsed.host or "") + (parsed.database or ""):
+        # One in the password that is not written as %40 has moved a part of it here.
+        return MASK
     hidden = {name: HIDDEN for name in parsed.query if name in SECRET_PARAMETERS}
     return parsed.update_query_dict(hidden).render_as_string(hide_password=True)
 
@@ -28,6 +32,6 @@ def shown_url(url: str) -> str:
 def shown_value(settings: Settings, line: SettingLine) -> str:
     """A setting's value as it would be written in the environment."""
     value = getattr(settings, line.name)
-    if line.name == "database_url":
+    if value is not None and line.kind is DATABASE_URL:
         return shown_url(value)
     return "(not set)" if value in {None, ()} else line.kind.write(value)

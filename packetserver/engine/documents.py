@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import contextlib
+import copy
 import logging
 from collections.abc import Sequence
 
 from packetserver.engine.actions import INSERT
 from packetserver.engine.answers import RecordSink
+from packetserver.engine.auditing import REFUSALS
 from packetserver.engine.context import (
     Call,
     Output,
@@ -19,14 +21,18 @@ from packetserver.engine.document_record import Document, insert_document
 from packetserver.engine.packet import Item, Packet
 from packetserver.engine.validation import FIXED_LINES
 from packetserver.errors import (
+    CommitUnknown,
     ItemMessage,
     NotAuthorized,
     RecordRefused,
     StoreUnavailable,
     TransactionFailure,
 )
-from packetserver.security.authentication import REFUSAL, Authenticator
+from packetserver.security.attempts import REFUSAL
+from packetserver.security.audit import DENIED, proved
+from packetserver.security.authentication import Authenticator
 from packetserver.security.credentials import Credentials
+from packetserver.security.entrance import Entrance
 from packetserver.store.database import Database
 from packetserver.store.derived import PRESENT
 from packetserver.store.file_library import ReceivedFile, is_kept, keep
@@ -34,12 +40,13 @@ from packetserver.store.file_names import new_name
 from packetserver.store.guid_columns import CLIENT, NO_CLIENT
 from packetserver.store.records import Records
 from packetserver.store.schema import Schema
-from packetserver.store.unit_of_work import UnitOfWork, unit_of_work
+from packetserver.store.unit_of_work import UnitOfWork, repeated, unit_of_work
 from packetserver.sync.packet_log import LoggedTransaction, PacketLog
 
 logger = logging.getLogger(__name__)
 
 FILE = "fileItem"
+WHAT = (FILE, INSERT)
 
 
 class NoRecords(RecordSink):
@@ -62,11 +69,13 @@ class Documents:
         schema: Schema,
         authenticator: Authenticator,
         preferences: Preferences,
+        entrance: Entrance,
     ) -> None:
         self._database = database
         self._schema = schema
         self._authenticator = authenticator
         self._preferences = preferences
+        self._entrance = entrance
         self.library = preferences.library
 
     def store(
@@ -98,9 +107,12 @@ class Documents:
         return ()
 
     def _authenticate(self, credentials: Credentials, host: str, address: str) -> PacketContext:
-        with unit_of_work(self._database, writes=self._authenticator.upgrades) as work:
+        with (
+            self._entrance.attempt(credentials, address, lambda: [WHAT]) as attempt,
+            unit_of_work(self._database, writes=self._authenticator.upgrades) as work,
+        ):
             principal = self._authenticator.authenticate(
-                work.connection, credentials, host, self._preferences.now()
+                work.connection, credentials, host, self._preferences.now(), attempt
             )
             work.commit()
         log = PacketLog(credentials.system_id, principal.client_id, address)
@@ -115,22 +127,35 @@ class Documents:
         )
 
     def _store(self, context: PacketContext, document: Document, received: ReceivedFile) -> None:
+        log = context.log
+
+        def attempt() -> None:
+            # What an attempt that was undone has logged is not there.
+            context.log = copy.copy(log)
+            self._attempt(context, document, received)
+
+        repeated(attempt, lambda: None)
+
+    def _attempt(self, context: PacketContext, document: Document, received: ReceivedFile) -> None:
         name = new_name(self._preferences.now())
         with contextlib.ExitStack() as undo:
             with unit_of_work(self._database, writes=True) as work:
                 version = insert_document(_call(context, work), document, received, name)
                 keep(work.connection, name, version, received)
+                self._log(context, work, ())
+                # Last, for bytes in their place are not there to be stored once more.
                 undo.callback(self._discard, name)
                 self.library.place(received, name)
-                self._log(context, work, ())
-                work.commit()
+                try:
+                    work.commit()
+                except CommitUnknown:
+                    # The record may yet appear, and must not be without its bytes then.
+                    undo.pop_all()
+                    raise
             undo.pop_all()
 
     def _discard(self, name: str) -> None:
-        """Remove the bytes of a record that was not stored.
-
-        A commit whose answer is lost may have been one: then the bytes stay.
-        """
+        """Remove the bytes of a record that was not stored."""
         try:
             with unit_of_work(self._database, writes=False) as work:
                 if not is_kept(work.connection, name):
@@ -142,6 +167,9 @@ class Documents:
         with unit_of_work(self._database, writes=True) as work:
             self._log(context, work, lines)
             work.commit()
+        if REFUSALS & set(lines):
+            audit = self._preferences.audit
+            audit.record(DENIED, context.log.address, proved(context.principal), [WHAT])
         return lines
 
     def _log(self, context: PacketContext, work: UnitOfWork, lines: tuple[str, ...]) -> None:

@@ -8,13 +8,17 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from packetserver.engine.auditing import AuditedItems
 from packetserver.engine.context import PacketContext, Preferences
 from packetserver.engine.documents import NoRecords
 from packetserver.engine.packages_upload import carry_out_records
 from packetserver.engine.packet import Item, Packet
 from packetserver.errors import NotAuthorized, TransactionFailure
-from packetserver.security.authentication import REFUSAL, Authenticator
+from packetserver.security.attempts import REFUSAL
+from packetserver.security.audit import What
+from packetserver.security.authentication import Authenticator
 from packetserver.security.credentials import Credentials
+from packetserver.security.entrance import Entrance
 from packetserver.store.database import Database
 from packetserver.store.records import Records
 from packetserver.store.schema import Schema
@@ -64,11 +68,13 @@ class Packages:
         schema: Schema,
         authenticator: Authenticator,
         preferences: Preferences,
+        entrance: Entrance,
     ) -> None:
         self._database = database
         self._schema = schema
         self._authenticator = authenticator
         self._preferences = preferences
+        self._entrance = entrance
 
     def find(self, credentials: Credentials | None, host: str, address: str) -> Download | None:
         """The client's own package for the anchors that it sends; None when there is none.
@@ -76,7 +82,7 @@ class Packages:
         ``host`` and ``address`` are those of `Engine.process`. Raises NotAuthorized, and
         StoreUnavailable when the database is away.
         """
-        context = self._authenticate(credentials, host, address)
+        context = self._authenticate(credentials, host, address, DOWNLOAD)
         with unit_of_work(self._database, writes=False) as work:
             package = self._ready_package(work, context)
         found = None if package is None else self._file(package)
@@ -104,31 +110,35 @@ class Packages:
         ``items`` are read while they are carried out. Raises NotAuthorized, StoreUnavailable when
         the database is away, and what the items raise; then nothing is stored.
         """
-        context = self._authenticate(credentials, host, address)
+        context = self._authenticate(credentials, host, address, UPLOAD)
+        audited = AuditedItems(context, items)
         try:
             with unit_of_work(self._database, writes=True) as work:
                 if context.principal.client_id is not None:
                     take_turn(work.connection, self._schema.metadata, context.principal.client_id)
-                count = carry_out_records(context, work, items)
+                count = carry_out_records(context, work, audited)
                 self._log(context, work, UPLOAD, (), count)
                 work.commit()
         except TransactionFailure as failure:
             with self._logged(context, UPLOAD) as problems:
                 problems.extend(failure.lines)
+            audited.record(failure.lines)
             return Upload(0, failure.lines)
+        audited.record(())
         return Upload(count)
 
     def _authenticate(
-        self, credentials: Credentials | None, host: str, address: str
+        self, credentials: Credentials | None, host: str, address: str, what: What
     ) -> PacketContext:
         """The context of a request whose sender is a sync client, in one way or another."""
-        with unit_of_work(self._database, writes=self._authenticator.upgrades) as work:
-            principal = self._authenticator.authenticate(
-                work.connection, credentials, host, self._preferences.now()
-            )
-            work.commit()
-        if principal.client_id is None:
-            raise NotAuthorized(REFUSAL)
+        with self._entrance.attempt(credentials, address, lambda: [what]) as attempt:
+            with unit_of_work(self._database, writes=self._authenticator.upgrades) as work:
+                principal = self._authenticator.authenticate(
+                    work.connection, credentials, host, self._preferences.now(), attempt
+                )
+                work.commit()
+            if principal.client_id is None:
+                raise NotAuthorized(REFUSAL)
         system = None if credentials is None else credentials.system_id
         return PacketContext(
             packet=Packet(credentials, ()),

@@ -4,108 +4,30 @@ from __future__ import annotations
 
 import re
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
 from argon2 import PasswordHasher
-from sqlalchemy import (
-    Boolean,
-    Connection,
-    DateTime,
-    Integer,
-    Row,
-    String,
-    Update,
-    bindparam,
-    column,
-    func,
-    select,
-    table,
-    update,
-)
+from sqlalchemy import Connection, Row
 
 from packetserver.errors import NotAuthorized
+from packetserver.security.attempts import REFUSAL, Attempt
 from packetserver.security.credentials import Credentials
+from packetserver.security.identities import find_client, find_users, replace_stored
 from packetserver.security.principal import Principal, PrincipalKind
-from packetserver.security.remembered import Claim, RememberedCredentials
+from packetserver.security.remembered import Claim, RefusedClaims, RememberedCredentials
 from packetserver.security.secrets import (
     HASHER,
     SecretKind,
     hash_secret,
     needs_upgrade,
-    spend_verification,
     user_code,
     verify_secret,
 )
+from packetserver.security.throttle import Limits
 from packetserver.settings import Settings
-
-REFUSAL = "Not authorized"
-"""The one text of every refusal, so that none tells which names and clients exist."""
-
-_LARGEST_KEY = 2**31 - 1
-_SYSTEM_USER = 0
-"""The owner of the shipped records, who never logs in."""
-
-_ACCESS = table(
-    "access",
-    column("user_id", Integer),
-    column("username", String),
-    column("password", String),
-    column("role_id", Integer),
-    column("expires", DateTime),
-    column("alias", Integer),
-    column("enabled", Boolean),
-    column("allow_httpapi_access", Boolean),
-)
-_ROLE = table("role", column("role_id", Integer))
-_SYNC_CLIENT = table(
-    "sync_client",
-    column("client_id", Integer),
-    column("enabled", Boolean),
-    column("code", String),
-    column("user_id", Integer),
-    column("enteredby", Integer),
-)
-_ACTING = _ACCESS.alias("acting")
-_ACTING_ROLE = _ROLE.alias("acting_role")
-
-# The letter case is the database's affair on both sides: the two then never disagree about it.
-_USERS_BY_NAME = (
-    select(
-        _ACCESS,
-        _ACTING.c.user_id.label("acting_id"),
-        _ACTING.c.enabled.label("acting_enabled"),
-        _ACTING.c.expires.label("acting_expires"),
-        _ACTING_ROLE.c.role_id.label("acting_role_id"),
-    )
-    .join(_ROLE, _ROLE.c.role_id == _ACCESS.c.role_id)
-    .outerjoin(_ACTING, _ACTING.c.user_id == _ACCESS.c.alias)
-    .outerjoin(_ACTING_ROLE, _ACTING_ROLE.c.role_id == _ACTING.c.role_id)
-    .where(func.lower(_ACCESS.c.username) == func.lower(bindparam("username", type_=String)))
-    .where(_ACCESS.c.user_id != _SYSTEM_USER)
-    .order_by(_ACCESS.c.user_id)
-)
-_CLIENT_BY_ID = (
-    select(
-        _SYNC_CLIENT,
-        _ACCESS.c.role_id.label("owner_role_id"),
-        _ACCESS.c.enabled.label("owner_enabled"),
-        _ACCESS.c.expires.label("owner_expires"),
-    )
-    .outerjoin(_ACCESS, _ACCESS.c.user_id == _SYNC_CLIENT.c.user_id)
-    .where(_SYNC_CLIENT.c.client_id == bindparam("client_id", type_=Integer))
-)
-# The old value is part of the condition: a secret that was changed meanwhile stays changed.
-_UPGRADES: Mapping[SecretKind, Update] = {
-    SecretKind.USER: update(_ACCESS)
-    .where(_ACCESS.c.user_id == bindparam("whose"), _ACCESS.c.password == bindparam("old"))
-    .values(password=bindparam("new")),
-    SecretKind.SYNC_CLIENT: update(_SYNC_CLIENT)
-    .where(_SYNC_CLIENT.c.client_id == bindparam("whose"), _SYNC_CLIENT.c.code == bindparam("old"))
-    .values(code=bindparam("new")),
-}
 
 # A host name or an address in brackets, and perhaps a port.
 _HOST = re.compile(r"(?:\[(?P<address>[^\]]*)\]|(?P<name>[^:]*))(?::\d*)?")
@@ -137,32 +59,42 @@ class Authenticator:
         them like those of the settings.
         """
         self.upgrades = settings.upgrade_secrets
+        seconds = settings.login_failure_minutes * 60
+        self.limits = Limits(settings.login_failures, seconds) if settings.login_failures else None
         self._remembered = remembered
+        self._refused = RefusedClaims(seconds if self.limits is not None else 0)
         self._clock = clock
         self._host_names = {_host_name(name) for name in (*settings.server_names, *host_names)}
         self._hasher = hasher
 
     def authenticate(
-        self, connection: Connection, credentials: Credentials | None, host: str, now: datetime
+        self,
+        connection: Connection,
+        credentials: Credentials | None,
+        host: str,
+        now: datetime,
+        attempt: Attempt | None = None,
     ) -> Principal:
         """The principal that the credentials prove; raises NotAuthorized for everything else.
 
         ``host`` is the name that the client used for this server; ``now`` is a naive time of the
         configured zone, as stored times are. Where the settings allow it, a bare secret is
-        replaced on the connection; to commit that is the caller's business.
+        replaced on the connection; to commit that is the caller's business. An ``attempt`` may be
+        throttled, which looks like any other refusal.
         """
+        attempt = attempt if attempt is not None else Attempt("", 0)
         if credentials is None or credentials.code is None:
             raise NotAuthorized(REFUSAL)
         if credentials.username is not None:
-            return self._authenticate_user(connection, credentials, now)
+            return self._authenticate_user(connection, credentials, now, attempt)
         if _sent_client_id(credentials) is not None:
-            return self._authenticate_client(connection, credentials, host, now)
+            return self._authenticate_client(connection, credentials, host, now, attempt)
         raise NotAuthorized(REFUSAL)
 
     def _authenticate_user(
-        self, connection: Connection, credentials: Credentials, now: datetime
+        self, connection: Connection, credentials: Credentials, now: datetime, attempt: Attempt
     ) -> Principal:
-        claim, rights = self._verified_user(connection, credentials, now)
+        claim, rights = self._verified_user(connection, credentials, now, attempt)
         client_id = _sent_client_id(credentials)
         if client_id is not None:
             _check_ownership(find_client(connection, client_id), rights.user_id)
@@ -176,45 +108,63 @@ class Authenticator:
         )
 
     def _verified_user(
-        self, connection: Connection, credentials: Credentials, now: datetime
+        self, connection: Connection, credentials: Credentials, now: datetime, attempt: Attempt
     ) -> tuple[Claim, _Rights]:
         """The first user of the name whose code it is and who may use the API."""
-        code = user_code(credentials.code or "")
+        code, name = user_code(credentials.code or ""), credentials.username or ""
         if code is None:
+            # No stored secret could make it right, so there is nothing to guess and to count.
             raise NotAuthorized(REFUSAL)
-        rows = connection.execute(_USERS_BY_NAME, {"username": credentials.username}).all()
+        rows = find_users(connection, name)
+        # By its id where there is one: a name is written in many ways.
+        whose = f"user {rows[0].user_id}" if rows else f"name {name.casefold()}"
         for row in rows:
             claim = Claim(SecretKind.USER, row.user_id, row.password, code)
             # The secret first, whatever else is wrong: so every refusal takes the same time.
-            rights = _rights_of_user(row, now) if self._is_verified(claim) else None
+            verified = self._is_verified(connection, claim, attempt, whose)
+            rights = _rights_of_user(row, now) if verified else None
             if rights is not None:
                 return claim, rights
         if not rows:
-            spend_verification(code, self._hasher)
+            nobody = Claim(SecretKind.USER, whose, None, code)
+            self._is_verified(connection, nobody, attempt, whose)
         raise NotAuthorized(REFUSAL)
 
     def _authenticate_client(
-        self, connection: Connection, credentials: Credentials, host: str, now: datetime
+        self,
+        connection: Connection,
+        credentials: Credentials,
+        host: str,
+        now: datetime,
+        attempt: Attempt,
     ) -> Principal:
         client_id, code = credentials.client_id or 0, credentials.code or ""
         client = find_client(connection, client_id)
-        if client is None:
-            spend_verification(code, self._hasher)
+        stored = None if client is None else client.code
+        claim = Claim(SecretKind.SYNC_CLIENT, client_id, stored, code)
+        verified = self._is_verified(connection, claim, attempt, f"client {client_id}")
+        if client is None or not (verified and self._is_this_host(credentials.id, host)):
             raise NotAuthorized(REFUSAL)
-        claim = Claim(SecretKind.SYNC_CLIENT, client_id, client.code, code)
-        allowed = self._is_verified(claim) and self._is_this_host(credentials.id, host)
-        if not (allowed and client.enabled and owner_is_active(client, now)):
+        if not (client.enabled and owner_is_active(client, now)):
             raise NotAuthorized(REFUSAL)
         self._upgrade(connection, claim)
         return client_principal(client)
 
-    def _is_verified(self, claim: Claim) -> bool:
+    def _is_verified(
+        self, connection: Connection, claim: Claim, attempt: Attempt, whose: str
+    ) -> bool:
+        """Whether a claim is right; raises LoginThrottled where that may not be tried."""
         at = self._clock()
         if self._remembered.recalls(claim, at):
             return True
+        if self._refused.recalls(claim, at):
+            return False
+        attempt.begin_guess(connection, whose)
         verified = verify_secret(claim.stored, claim.wire, claim.kind, self._hasher)
         if verified:
             self._remembered.remember(claim, at)
+        else:
+            self._refused.remember(claim, at)
         return verified
 
     def _is_this_host(self, sent: str | None, host: str) -> bool:
@@ -222,23 +172,14 @@ class Authenticator:
         return bool(name) and (name == _host_name(host) or name in self._host_names)
 
     def _upgrade(self, connection: Connection, claim: Claim) -> None:
-        if self.upgrades and needs_upgrade(claim.stored):
-            new = hash_secret(claim.wire, self._hasher)
-            facts = {"whose": claim.id, "old": claim.stored, "new": new}
-            connection.execute(_UPGRADES[claim.kind], facts)
+        if self.upgrades and needs_upgrade(claim.stored, self._hasher):
+            replace_stored(connection, claim, hash_secret(claim.wire, self._hasher))
 
 
 def _sent_client_id(credentials: Credentials) -> int | None:
     """The client's id; a negative one counts as none (PROTOCOL.md 2.2)."""
     client_id = credentials.client_id
     return client_id if client_id is not None and client_id >= 0 else None
-
-
-def find_client(connection: Connection, client_id: int) -> Row[Any] | None:
-    """The row of a sync client, with what counts of its owner."""
-    if client_id > _LARGEST_KEY:  # the column could not hold it
-        return None
-    return connection.execute(_CLIENT_BY_ID, {"client_id": client_id}).one_or_none()
 
 
 def _check_ownership(client: Row[Any] | None, user_id: int) -> None:

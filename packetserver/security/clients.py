@@ -6,7 +6,8 @@ from datetime import datetime
 
 from sqlalchemy import Connection
 
-from packetserver.security.authentication import client_principal, find_client, owner_is_active
+from packetserver.security.authentication import client_principal, owner_is_active
+from packetserver.security.identities import find_client
 from packetserver.security.principal import Principal
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 
 @dataclass(frozen=True, slots=True)
@@ -10,11 +10,12 @@ class Credentials:
     """The children of `authentication` that mean something (PROTOCOL.md 2.1).
 
     A text that is missing or empty is None; so is a number that is none, and a negative
-    ``client_id``. Anchors stay as the client wrote them: only the engine knows the time zone.
+    ``client_id``. Anchors stay as the client wrote them: only the engine knows the time zone. The
+    code is not shown.
     """
 
     id: str | None = None
-    code: str | None = None
+    code: str | None = field(default=None, repr=False)
     system_id: int | None = None
     client_id: int | None = None
     username: str | None = None

@@ -1,4 +1,4 @@
-"""Verified credentials, remembered for a short time so that not every packet costs a slow hash."""
+"""Credentials that were verified, or refused, remembered so that not every packet costs a slow hash."""
 
 from __future__ import annotations
 
@@ -13,18 +13,19 @@ from packetserver.security.secrets import SecretKind
 CAPACITY = 10_000
 """Credentials that one process remembers unless it is told otherwise."""
 
-Key = tuple[SecretKind, int, bytes]
+Key = tuple[SecretKind, int | str, bytes]
 
 
 @dataclass(frozen=True, slots=True)
 class Claim:
     """Somebody who says to be user or sync client ``id`` and sends ``wire`` to prove it.
 
-    ``stored`` is what the database holds for that one at this moment.
+    ``stored`` is what the database holds for that one at this moment. A name that no user has is
+    in the place of the id.
     """
 
     kind: SecretKind
-    id: int
+    id: int | str
     stored: str | None = field(repr=False)
     wire: str = field(repr=False)
 
@@ -85,3 +86,51 @@ class RememberedCredentials:
     def _digest(self, text: str, purpose: bytes) -> bytes:
         content = text.encode("utf-8", "surrogatepass")
         return hashlib.blake2b(content, key=self._secret, person=purpose, digest_size=32).digest()
+
+
+class RefusedClaims:
+    """The claims that were refused within the last ``seconds``: the same guess again is no new one.
+
+    So a device that keeps sending an old code costs no slow hash, and counts as one failure. An
+    entry is bound to the stored secret, and is kept as in `RememberedCredentials`, but a hit
+    prolongs it. Safe to use from several threads.
+    """
+
+    def __init__(self, seconds: float, capacity: int = CAPACITY) -> None:
+        """``seconds`` 0 remembers nothing; beyond ``capacity`` the one longest unused goes."""
+        self._seconds = seconds
+        self._capacity = capacity
+        self._secret = secrets.token_bytes(32)
+        self._entries: dict[bytes, float] = {}
+        self._lock = threading.Lock()
+
+    def recalls(self, claim: Claim, at: float) -> bool:
+        """Whether this very claim was refused; ``at`` is a monotonic clock's time in seconds."""
+        key = self._key(claim)
+        with self._lock:
+            until = self._entries.pop(key, at)
+            if until <= at:
+                return False
+            self._entries[key] = at + self._seconds
+        return True
+
+    def remember(self, claim: Claim, at: float) -> None:
+        """Keep a claim that was refused just now; ``at`` is as for `recalls`."""
+        if self._seconds <= 0:
+            return
+        key = self._key(claim)
+        with self._lock:
+            self._entries.pop(key, None)
+            while len(self._entries) >= self._capacity:
+                del self._entries[next(iter(self._entries))]
+            self._entries[key] = at + self._seconds
+
+    def _key(self, claim: Claim) -> bytes:
+        content = repr((claim.kind.value, claim.id, claim.stored, claim.wire))
+        found = hashlib.blake2b(
+            content.encode("utf-8", "surrogatepass"),
+            key=self._secret,
+            person=b"refused",
+            digest_size=32,
+        )
+        return found.digest()

@@ -61,25 +61,21 @@ def verify_secret(
 ) -> bool:
     """Whether what travelled on the wire is the stored secret, hashed or bare.
 
-    A stored value that is neither matches nothing, and every refusal costs a hash, so that its time
-    does not tell what is stored. For a user `wire` is what `user_code` gives.
+    A stored value that is neither matches nothing. For a user `wire` is what `user_code` gives.
+    Whatever is stored, and be it nothing, costs one slow hash: so the time of a refusal does not
+    tell what it was for.
     """
     if stored is not None and _HASHED.fullmatch(stored):
         return _verify_hash(stored, wire, hasher)
-    if stored is not None and _equals_bare(stored, wire, kind):
-        return True
-    spend_verification(wire, hasher)
-    return False
-
-
-def spend_verification(wire: str, hasher: PasswordHasher = HASHER) -> None:
-    """Cost what a verification costs, for a name or client that does not exist."""
     hasher.hash(_bytes(wire))
+    return stored is not None and _equals_bare(stored, wire, kind)
 
 
-def needs_upgrade(stored: str | None) -> bool:
-    """Whether a stored secret that has been verified is still bare."""
-    return stored is not None and not stored.startswith(_HASH_MARK)
+def needs_upgrade(stored: str | None, hasher: PasswordHasher = HASHER) -> bool:
+    """Whether a stored secret that has been verified is still bare, or was hashed in another way."""
+    if stored is None:
+        return False
+    return not stored.startswith(_HASH_MARK) or hasher.check_needs_rehash(stored)
 
 
 def _verify_hash(stored: str, wire: str, hasher: PasswordHasher) -> bool:

@@ -3,6 +3,7 @@
 from datetime import datetime, timedelta
 
 import pytest
+from argon2 import PasswordHasher
 
 from packetserver.errors import NotAuthorized
 from packetserver.security.principal import PrincipalKind
@@ -51,3 +52,20 @@ def test_bare_secrets_are_replaced(stored_site):
         stored_site.log_in("rep1")
         stored_site.log_in_client(4, "secret4")
         assert all(stored.startswith("$argon2id$") for stored in stored_site.stored_secrets())
+
+
+@pytest.mark.parametrize("allowed", [True, False])
+def test_hashes_made_in_an_older_way_are_replaced_where_that_is_allowed(stored_site, allowed):
+    older = PasswordHasher(time_cost=1, memory_cost=16, parallelism=1, hash_len=16, salt_len=16)
+    stored_site.configure(upgrade_secrets=allowed)
+    stored_site.add_user(2, "rep1", password=older.hash(md5_of_password("rep1")))
+    stored_site.add_client(4, "secret4")
+    stored_site.change_client(4, code=older.hash("secret4"))
+    before = stored_site.stored_secrets()
+    for _ in range(2):
+        stored_site.log_in("rep1")
+        stored_site.log_in_client(4, "secret4")
+    after = stored_site.stored_secrets()
+    assert all("$m=16,t=1,p=1$" in each for each in before)
+    assert all(("$m=8,t=1,p=1$" in each) is allowed for each in after)
+    assert (after == before) is not allowed

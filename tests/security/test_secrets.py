@@ -9,7 +9,6 @@ from packetserver.security.secrets import (
     hash_secret,
     md5_of_password,
     needs_upgrade,
-    spend_verification,
     user_code,
     verify_secret,
 )
@@ -102,15 +101,18 @@ def test_refusal_of_a_stored_hash_costs_one_hash(hasher):
     assert hasher.count == 1
 
 
-def test_unknown_name_costs_one_hash(hasher):
-    spend_verification(CODE, hasher)
+@pytest.mark.parametrize("kind", SecretKind)
+def test_a_bare_secret_costs_what_a_hash_costs(hasher, kind):
+    assert verify_secret(CODE, CODE, kind, hasher)
     assert hasher.count == 1
 
 
-def test_only_bare_secrets_need_an_upgrade():
+def test_bare_secrets_and_other_hashes_than_ours_need_an_upgrade():
     assert needs_upgrade(CODE)
     assert needs_upgrade("secret1")
-    assert not needs_upgrade(hash_secret(CODE, CHEAP))
+    assert needs_upgrade(hash_secret(CODE, CHEAP))
+    assert not needs_upgrade(hash_secret(CODE, CHEAP), CHEAP)
+    assert not needs_upgrade(hash_secret(CODE))
     assert not needs_upgrade(None)
 
 

@@ -1,0 +1,122 @@
+"""The counters of failed logins, in a table that all servers of a database share."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import lru_cache
+from typing import Any
+
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    Double,
+    String,
+    bindparam,
+    case,
+    column,
+    delete,
+    select,
+    table,
+)
+from sqlalchemy.dialects import postgresql, sqlite
+
+from packetserver.security.throttle import KNOWN_SECONDS, Count, Limits, Scope
+
+_LOGIN = table(
+    "packetserver_login",
+    column("subject", String),
+    column("level", Double),
+    column("counted", Double),
+    column("welcomed", Double),
+    column("kept_until", Double),
+)
+_READ = select(_LOGIN.c.subject, _LOGIN.c.level, _LOGIN.c.counted, _LOGIN.c.welcomed).where(
+    _LOGIN.c.subject.in_(bindparam("subjects", expanding=True))
+)
+_FORGET = delete(_LOGIN).where(_LOGIN.c.kept_until < bindparam("at", type_=Double))
+
+Subjects = Mapping[Scope, str]
+
+
+def read_counts(connection: Connection, subjects: Subjects) -> dict[Scope, Count]:
+    """The counters that there are, in one query."""
+    rows = connection.execute(_READ, {"subjects": list(subjects.values())}).all()
+    found = {row.subject: Count(row.level, row.counted, row.welcomed) for row in rows}
+    return {scope: found[subject] for scope, subject in subjects.items() if subject in found}
+
+
+def count_failure(connection: Connection, subjects: Subjects, limits: Limits, at: float) -> None:
+    """Add a failure to each counter; those that others add at the same moment count, too."""
+    rows = [
+        {
+            "subject": subject,
+            "at": at,
+            "fall": limits.fall(scope),
+            "highest": limits.highest(scope),
+            "until": at + limits.longest_memory(scope),
+        }
+        for scope, subject in subjects.items()
+    ]
+    # Always in one order: two failures then never wait for each other.
+    rows.sort(key=lambda row: str(row["subject"]))
+    connection.execute(_failure(connection.dialect.name), rows)
+
+
+def note_welcome(connection: Connection, subject: str, at: float) -> None:
+    """Remember that a name has logged in from an address; what failed there still counts."""
+    facts = {"subject": subject, "at": at, "until": at + KNOWN_SECONDS}
+    connection.execute(_welcome(connection.dialect.name), facts)
+
+
+def forget_old(connection: Connection, at: float) -> None:
+    """Remove what says nothing more."""
+    connection.execute(_FORGET, {"at": at})
+
+
+def _number(name: str) -> ColumnElement[float]:
+    return bindparam(name, type_=Double)
+
+
+def _insert(dialect: str, **values: Any) -> postgresql.Insert | sqlite.Insert:
+    kind = postgresql.insert if dialect == "postgresql" else sqlite.insert
+    common = {
+        "subject": bindparam("subject", type_=String),
+        "counted": _number("at"),
+        "kept_until": _number("until"),
+    }
+    return kind(_LOGIN).values(common | values)
+
+
+@lru_cache(maxsize=2)
+def _failure(dialect: str) -> postgresql.Insert | sqlite.Insert:
+    known, statement = _LOGIN.c, _insert(dialect, level=1.0)
+    passed = _number("at") - known.counted
+    left = known.level - _larger(passed, 0.0) * _number("fall")
+    level = _larger(left, 0.0) + 1.0
+    return statement.on_conflict_do_update(
+        index_elements=["subject"],
+        set_={
+            "level": case((level > _number("highest"), _number("highest")), else_=level),
+            # Not the larger one: a clock that was set back would keep the door open till then.
+            "counted": _number("at"),
+            "kept_until": _larger(known.kept_until, _number("until")),
+        },
+    )
+
+
+@lru_cache(maxsize=2)
+def _welcome(dialect: str) -> postgresql.Insert | sqlite.Insert:
+    return _insert(dialect, level=0.0, welcomed=_number("at")).on_conflict_do_update(
+        index_elements=["subject"],
+        set_={
+            "welcomed": _number("at"),
+            "kept_until": _larger(_LOGIN.c.kept_until, _number("until")),
+        },
+    )
+
+
+def _larger(
+    first: ColumnElement[float], second: ColumnElement[float] | float
+) -> ColumnElement[float]:
+    # The two databases call this function by different names.
+    return case((first > second, first), else_=second)

@@ -1,0 +1,134 @@
+"""Throttling of failed logins (DECISIONS.md, Stored secrets): how many may fail, and what follows.
+
+Three counters see every failure: that of the name from its address, that of the address over all
+names, that of the name over all addresses. A counter falls by its limit in ``seconds``. From its
+limit on, each failure closes the door for twice as long as the one before: one second, two, four,
+up to ``seconds``. While it is closed nothing is verified and nothing is counted, so it opens by
+itself.
+
+A name that has logged in from an address within the last days is known there, and then only the
+first counter closes the door: whoever fails elsewhere, or with other names, keeps nobody out.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import ipaddress
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import Enum
+
+IPV6_PREFIX = 64
+"""What one customer is given at least: whoever has one address has all of these."""
+
+KNOWN_SECONDS = 30 * 86_400
+NOTED_SECONDS = 86_400
+"""A login is noted this often: one write a day for a name and its address."""
+
+MOST_DOUBLINGS = 17
+"""A counter goes no higher above its limit; 2**17 seconds are more than any setting allows."""
+
+
+class Scope(Enum):
+    """What a counter is of, and how many times the limit of the setting it may hold."""
+
+    PAIR = 1
+    NAME = 5
+    ADDRESS = 20
+
+
+@dataclass(frozen=True, slots=True)
+class Count:
+    """A counter: ``level`` failures when it was last added to, at ``counted``; in seconds."""
+
+    level: float
+    counted: float
+    welcomed: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """``failures`` of one name from one address within ``seconds`` cost no waiting."""
+
+    failures: int
+    seconds: float
+
+    def limit(self, scope: Scope) -> int:
+        """How many failures a counter holds before the door closes."""
+        return self.failures * scope.value
+
+    def highest(self, scope: Scope) -> float:
+        """Where a counter stops."""
+        return float(self.limit(scope) + MOST_DOUBLINGS)
+
+    def fall(self, scope: Scope) -> float:
+        """By how much a counter falls in a second."""
+        return self.limit(scope) / self.seconds
+
+    def longest_memory(self, scope: Scope) -> float:
+        """After how many seconds the highest counter has fallen to nothing."""
+        return self.highest(scope) / self.fall(scope)
+
+    def is_closed(self, counts: Mapping[Scope, Count], at: float) -> bool:
+        """Whether no login is verified at this time."""
+        known = is_known(counts.get(Scope.PAIR), at)
+        return any(
+            self._closes(scope, count, at)
+            for scope, count in counts.items()
+            if scope is Scope.PAIR or not known
+        )
+
+    def _closes(self, scope: Scope, count: Count, at: float) -> bool:
+        # A failure that is forgotten in part still is one.
+        above = math.ceil(count.level) - self.limit(scope)
+        if above < 0:
+            return False
+        # A clock that was set back must not close the door for longer.
+        closed_for: float = min(2.0**above, self.seconds)
+        return abs(at - count.counted) < closed_for
+
+
+def is_known(pair: Count | None, at: float) -> bool:
+    """Whether the name has logged in from the address within the last days."""
+    return _is_within(KNOWN_SECONDS, pair, at)
+
+
+def is_noted(pair: Count | None, at: float) -> bool:
+    """Whether that it did needs no writing down today."""
+    return _is_within(NOTED_SECONDS, pair, at)
+
+
+def _is_within(seconds: float, pair: Count | None, at: float) -> bool:
+    return pair is not None and pair.welcomed is not None and at - pair.welcomed < seconds
+
+
+def subjects(name: str, address: str) -> dict[Scope, str]:
+    """What the three counters are called in the table.
+
+    Digests, because names of clients may be of any length and hold any character.
+    """
+    network = network_of(address)
+    return {
+        Scope.PAIR: _digest("pair", name, network),
+        Scope.NAME: _digest("name", name),
+        Scope.ADDRESS: _digest("address", network),
+    }
+
+
+def network_of(address: str) -> str:
+    """The address as it counts: that of IPv4, the network of IPv6; any other text is itself."""
+    try:
+        found = ipaddress.ip_address(address.partition("%")[0])
+    except ValueError:
+        return address
+    if isinstance(found, ipaddress.IPv4Address):
+        return str(found)
+    if found.ipv4_mapped is not None:
+        return str(found.ipv4_mapped)
+    return str(ipaddress.ip_network((found.packed, IPV6_PREFIX), strict=False))
+
+
+def _digest(*parts: str) -> str:
+    content = repr(parts).encode("utf-8", "backslashreplace")
+    return hashlib.blake2b(content, digest_size=32).hexdigest()
