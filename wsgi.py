@@ -1,5 +1,11 @@
 """The application for any WSGI server: `gunicorn wsgi:application`."""
 
-from packetserver.app import create_app
+import os
 
-application = create_app()
+from packetserver.app import create_app
+from packetserver.operation.logs import configure_logging
+from packetserver.settings import load_settings
+
+settings = load_settings(os.environ)
+configure_logging(settings)
+application = create_app(settings)

@@ -1,14 +1,27 @@
-"""The application: the protocols on an engine, and the two addresses beside them."""
+"""The application: the protocols on an engine, and the addresses beside them."""
 
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator, Mapping
 
-from flask import Flask, Response
+from flask import Flask, Response, abort, request
+from prometheus_client import CONTENT_TYPE_LATEST
+from sqlalchemy.pool import Pool
 
+from packetserver.catalogue.model import Target
 from packetserver.engine.assembly import build_engine
+from packetserver.engine.process import Engine
 from packetserver.errors import StoreUnavailable
+from packetserver.operation.access import may_read_metrics
+from packetserver.operation.metrics import Metrics
+from packetserver.operation.observed_engine import ObservedEngine
+from packetserver.operation.observer import Observer
+from packetserver.operation.readiness import why_not_ready
+from packetserver.operation.scrape import Scrape
+from packetserver.protocols.doors import behind_doors
 from packetserver.protocols.packet.routes import PacketEngine, about_page, packet_blueprint
+from packetserver.protocols.places import Places
 from packetserver.settings import Settings, load_settings
 
 
@@ -20,11 +33,30 @@ def create_app(settings: Settings | None = None, engine: PacketEngine | None = N
     """
     settings = settings if settings is not None else load_settings(os.environ)
     engine = engine if engine is not None else build_engine(settings)
+    metrics = Metrics()
+    observed = ObservedEngine(engine, metrics, _targets(engine))
     app = Flask("packetserver", static_folder=None)
-    app.register_blueprint(packet_blueprint(engine, settings))
+    app.register_blueprint(packet_blueprint(observed, settings, Places.of(settings)))
     app.add_url_rule("/", view_func=about_page)
-    app.add_url_rule("/healthz", "healthz", lambda: _health(engine))
+    app.add_url_rule("/healthz", "healthz", lambda: _health(observed))
+    app.add_url_rule("/readyz", "readyz", lambda: _readiness(engine))
+    scrape = Scrape(metrics, engine)
+    app.add_url_rule("/metrics", "metrics", lambda: _metrics(settings, scrape))
+    metrics.watch(*_pools(engine))
+    app.wsgi_app = behind_doors(app.wsgi_app, settings)  # type: ignore[method-assign]
+    app.wsgi_app = Observer(app.wsgi_app, metrics)  # type: ignore[method-assign]
     return app
+
+
+def _targets(engine: PacketEngine) -> Mapping[str, Target]:
+    return engine.schema.catalogue.targets if isinstance(engine, Engine) else {}
+
+
+def _pools(engine: PacketEngine) -> Iterator[Pool]:
+    if isinstance(engine, Engine):
+        yield engine.database.engine.pool
+        if engine.replica is not None:
+            yield engine.replica.database.engine.pool
 
 
 def _health(engine: PacketEngine) -> Response:
@@ -33,3 +65,17 @@ def _health(engine: PacketEngine) -> Response:
     except StoreUnavailable:
         return Response("The database does not answer.\n", 503, mimetype="text/plain")
     return Response("ok\n", mimetype="text/plain")
+
+
+def _readiness(engine: PacketEngine) -> Response:
+    reason = why_not_ready(engine)
+    if reason is None:
+        return Response("ready\n", mimetype="text/plain")
+    return Response(f"{reason}\n", 503, mimetype="text/plain")
+
+
+def _metrics(settings: Settings, scrape: Scrape) -> Response:
+    if not may_read_metrics(settings, request.environ):
+        # As if there were nothing: who may not read it need not know that it is there.
+        abort(404)
+    return Response(scrape.text(), content_type=CONTENT_TYPE_LATEST)

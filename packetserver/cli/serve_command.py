@@ -49,12 +49,17 @@ def serve(**options: Any) -> None:
     """Serve packets until the command is stopped (Ctrl+C, or SIGTERM).
 
     An option that is left out is as the setting in brackets says; see packetserver settings. Packets
-    that are being carried out are finished before the server ends.
+    that are being carried out are finished before the server ends. On SIGHUP the settings are read
+    again, and new processes take over without a pause.
     """
     chosen = {name: value for name, value in options.items() if value is not None}
-    settings = dataclasses.replace(current_settings(), **chosen)
-    check_before_serving(settings)
-    serve_forever(settings)
+
+    def settings() -> Settings:
+        complete = dataclasses.replace(current_settings(), **chosen)
+        check_before_serving(complete)
+        return complete
+
+    serve_forever(settings(), settings)
 
 
 def check_before_serving(settings: Settings) -> None:

@@ -11,8 +11,21 @@ from typing import Any
 import click
 from gunicorn.app.base import BaseApplication  # type: ignore[import-untyped]
 
-from packetserver.app import create_app
+from packetserver.errors import PacketServerError
+from packetserver.operation.gunicorn_hooks import (
+    PlainLogger,
+    child_exit,
+    make_metrics_folder,
+    post_worker_init,
+    remove_metrics_folder,
+)
+from packetserver.operation.logs import configure_logging
+from packetserver.setting_kinds import UNIX
 from packetserver.settings import Settings
+
+logger = logging.getLogger(__name__)
+
+WORKER = "packetserver.cli.worker.PacketWorker"
 
 SILENT_WORKER_SECONDS = 60
 """A worker that gives no sign of life for so long is replaced; a long packet is no silence."""
@@ -27,39 +40,72 @@ LONGEST_HEADER = 8190
 """Bytes; the bodies of packets have a limit of their own (max_body_bytes)."""
 
 MEMORY_FOLDER = Path("/dev/shm")  # noqa: S108 - gunicorn makes its own unguessable file there
-LOG_FORMAT = "[%(asctime)s] [%(process)d] [%(levelname)s] %(name)s: %(message)s"
 
 
 class PacketApplication(BaseApplication):  # type: ignore[misc]
     """Gunicorn with our options and no others: it reads no file and no arguments."""
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        metrics_folder: Path | None = None,
+        read_again: Callable[[], Settings] | None = None,
+    ) -> None:
+        """``metrics_folder`` is removed in the end.
+
+        ``read_again`` gives the settings anew when the server is told to reload (SIGHUP).
+        """
         self._settings = settings
+        self._read_again = read_again
+        self._metrics_folder = metrics_folder
         super().__init__()
 
     def load_config(self) -> None:
         """Set the options."""
         for name, value in gunicorn_options(self._settings).items():
             self.cfg.set(name, value)
+        # By gunicorn, and not after it has run: its workers come by there too.
+        self.cfg.set("on_exit", lambda server: remove_metrics_folder(self._metrics_folder))
 
     def load(self) -> Callable[..., Any]:
         """The application, made in each worker after the fork."""
+        # They may have been read again since the log was configured.
+        configure_logging(self._settings)
+        # Not before the folder of the metrics is there: prometheus_client looks for it on import.
+        from packetserver.app import create_app  # noqa: PLC0415
+
         return create_app(self._settings)
 
+    def reload(self) -> None:
+        """Take the settings as they are now; when they are wrong, those that are in force stay."""
+        try:
+            if self._read_again is not None:
+                self._settings = self._read_again()
+        except PacketServerError as error:
+            logger.error("The settings stay as they were: %s", error)  # noqa: TRY400
+        super().reload()
 
-def serve_forever(settings: Settings) -> None:
+
+def serve_forever(settings: Settings, read_again: Callable[[], Settings]) -> None:
     """Serve until a signal ends the process."""
-    logging.basicConfig(level=settings.log_level.upper(), format=LOG_FORMAT)
-    PacketApplication(settings).run()
+    configure_logging(settings)
+    PacketApplication(settings, make_metrics_folder(), read_again).run()
 
 
 def gunicorn_options(settings: Settings) -> Mapping[str, Any]:
-    """Gunicorn's options by their names; forwarded_allow_ips stays what gunicorn makes of it."""
+    """Gunicorn's options by their names.
+
+    A thread of gunicorn serves a connection, and a slow client has it for long: so there are
+    many. How many packets are worked on at a time is not gunicorn's business
+    (packetserver.protocols.places), and neither are the headers of proxies (…protocols.doors).
+    """
     return {
         "bind": settings.bind,
         "workers": settings.workers,
-        "worker_class": "gthread",
-        "threads": settings.threads,
+        "worker_class": WORKER,
+        "threads": settings.connections,
+        # As many again may be kept open for the next request; they hold no thread.
+        "worker_connections": 2 * settings.connections,
         "timeout": SILENT_WORKER_SECONDS,
         "graceful_timeout": FINISHING_SECONDS,
         "keepalive": KEEP_ALIVE_SECONDS,
@@ -69,10 +115,21 @@ def gunicorn_options(settings: Settings) -> Mapping[str, Any]:
         "worker_tmp_dir": _heartbeat_folder(),
         "loglevel": settings.log_level,
         "accesslog": None,
+        "logger_class": PlainLogger,
         # It would let whoever can open it stop the server, and nothing here needs it.
         "control_socket_disable": True,
+        "forwarded_allow_ips": ",".join(
+            str(each) for each in settings.trusted_proxies if each != UNIX
+        ),
+        "secure_scheme_headers": {},
+        "forwarder_headers": "",
+        "certfile": _text(settings.tls_certificate),
+        "keyfile": _text(settings.tls_key),
+        "post_fork": lambda _server, worker: _set_patience(worker, settings),
         "proc_name": "packetserver",
         "when_ready": _announce,
+        "post_worker_init": post_worker_init,
+        "child_exit": child_exit,
     }
 
 
@@ -80,6 +137,14 @@ def _heartbeat_folder() -> str | None:
     """A folder in memory where there is one: a slow disk must not look like a silent worker."""
     usable = MEMORY_FOLDER.is_dir() and os.access(MEMORY_FOLDER, os.W_OK | os.X_OK)
     return str(MEMORY_FOLDER) if usable else None
+
+
+def _set_patience(worker: Any, settings: Settings) -> None:
+    worker.headers_seconds = settings.slow_client_seconds
+
+
+def _text(path: Path | None) -> str | None:
+    return None if path is None else str(path)
 
 
 def _announce(server: Any) -> None:

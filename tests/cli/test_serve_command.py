@@ -9,10 +9,11 @@ from contextlib import contextmanager
 from urllib.parse import urlsplit
 
 import pytest
+from gunicorn.workers.gthread import ThreadWorker
 
 from packetserver.cli import serve_command
 from packetserver.cli.serving import PacketApplication, gunicorn_options
-from packetserver.settings import Settings
+from packetserver.settings import Settings, load_settings
 
 COMMAND = "from packetserver.cli import main; main(prog_name='packetserver')"
 PACKET = b"""<app>
@@ -60,7 +61,7 @@ def test_packets_are_served_at_the_printed_address(databases, kind, monkeypatch)
 
 def test_options_win_over_settings(run, url, monkeypatch):
     served: list[Settings] = []
-    monkeypatch.setattr(serve_command, "serve_forever", served.append)
+    monkeypatch.setattr(serve_command, "serve_forever", lambda found, _again: served.append(found))
     monkeypatch.setenv("PACKETSERVER_WORKERS", "3")
     monkeypatch.setenv("PACKETSERVER_THREADS", "5")
     assert run("serve").exit_code == 0
@@ -96,14 +97,24 @@ def test_gunicorn_takes_every_option():
     configuration = PacketApplication(settings).cfg
     for name, value in gunicorn_options(settings).items():
         assert name in configuration.settings
-        if name not in {"bind", "worker_class", "when_ready"}:
-            assert getattr(configuration, name) == value
+        if name not in {"bind", "worker_class", "when_ready", "post_fork"}:
+            # A list that is empty is written as an empty text.
+            assert (getattr(configuration, name) or "") == (value or "")
     assert configuration.address == [("127.0.0.1", 1234)]
-    assert configuration.worker_class_str == "gthread"
+    assert issubclass(configuration.worker_class, ThreadWorker)
     assert configuration.accesslog is None
 
 
-def test_gunicorn_trusts_no_more_than_by_itself():
-    options = gunicorn_options(Settings())
-    assert not {"forwarded_allow_ips", "proxy_allow_ips", "secure_scheme_headers"} & set(options)
-    assert options["control_socket_disable"] is True
+@pytest.mark.parametrize(
+    ("trusted", "addresses"),
+    [("", []), ("unix", []), ("10.0.0.0/8, ::1, unix", ["10.0.0.0/8", "::1/128"])],
+)
+def test_gunicorn_trusts_whom_the_settings_name(monkeypatch, trusted, addresses):
+    monkeypatch.setenv("FORWARDED_ALLOW_IPS", "*")
+    settings = load_settings({"PACKETSERVER_TRUSTED_PROXIES": trusted})
+    configuration = PacketApplication(settings).cfg
+    assert configuration.forwarded_allow_ips == addresses
+    assert configuration.secure_scheme_headers == {}
+    assert configuration.forwarder_headers == []
+    assert configuration.proxy_protocol == "off"
+    assert configuration.control_socket_disable is True

@@ -2,13 +2,33 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import Protocol
+import itertools
+import tempfile
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack
+from http import HTTPStatus
+from typing import IO, Protocol
 
-from packetserver.errors import PacketError, PacketTooLarge
+from packetserver.errors import (
+    PacketError,
+    PacketServerError,
+    PacketTooLarge,
+    PacketTooSlow,
+    ServerBusy,
+)
 
 CHUNK_BYTES = 64 * 1024
+MOST_IN_MEMORY = 256 * 1024
+"""What is kept of a body in memory; of hundreds that arrive at a time, the rest is on disk."""
+
 BROKEN_OFF = "The body of the request cannot be read to its end"
+
+
+REFUSED_WITH: Mapping[type[Exception], HTTPStatus] = {
+    PacketTooLarge: HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
+    PacketTooSlow: HTTPStatus.REQUEST_TIMEOUT,
+}
+"""The status of the answer to a body that is refused for what HTTP has a status for."""
 
 
 class Readable(Protocol):
@@ -35,13 +55,19 @@ class RequestBody:
         """Whether more than the limit was announced or has arrived."""
         return max(self._declared, self._taken) > self._limit
 
+    @property
+    def is_whole(self) -> bool:
+        """Whether all that was announced has arrived."""
+        return 0 < self._declared == self._taken
+
     def chunks(self) -> Iterator[bytes]:
         """The pieces of the body.
 
         Raises PacketTooLarge when it is longer than the limit, but not before the first piece,
-        which says in what encoding to answer; PacketError when it ends too early.
+        which says in what encoding to answer; PacketError when it ends too early, PacketTooSlow
+        and ServerBusy when the server does not want to wait for its end.
         """
-        while chunk := self._take():
+        while not self.is_whole and (chunk := self._take()):
             yield chunk
             if self.is_too_large:
                 raise self.refusal()
@@ -63,14 +89,72 @@ class RequestBody:
         try:
             while self._taken < most and self._take():
                 pass
-        except PacketError:
+        except (PacketError, ServerBusy):
             return
 
     def _take(self) -> bytes:
         try:
             chunk = self._stream.read(CHUNK_BYTES)
+        except PacketServerError:
+            raise
         # Every web server has its own errors for a body that breaks off or is badly chunked.
         except Exception as error:
             raise PacketError(BROKEN_OFF) from error
         self._taken += len(chunk)
         return chunk
+
+
+class ArrivedBody:
+    """A body that was read to its end, as far as it could be; to be closed after use.
+
+    It is kept in memory, or in a temporary file when it is long.
+    """
+
+    def __init__(self, body: RequestBody) -> None:
+        """Read the body, and what a refused client still sends; its error waits for ``check``."""
+        self.size = 0
+        self._start: list[bytes] = []
+        self._file: IO[bytes] | None = None
+        self._failure: PacketServerError | None = None
+        with ExitStack() as failing:
+            failing.callback(self.close)
+            try:
+                for chunk in body.chunks():
+                    self._keep(chunk)
+            except (PacketError, ServerBusy) as failure:
+                self._failure = failure
+                body.drain()
+            failing.pop_all()
+
+    def chunks(self) -> Iterator[bytes]:
+        """The pieces; of a body that failed the first one, which says in what encoding to answer."""
+        if self._failure is not None:
+            yield from itertools.islice(self._start, 1)
+            return
+        yield from self._start
+        if self._file is not None:
+            self._file.seek(0)
+            while chunk := self._file.read(CHUNK_BYTES):
+                yield chunk
+
+    def check(self) -> None:
+        """Raises what the body raised, if it could not be read to its end, or not be kept."""
+        if self._failure is not None:
+            raise self._failure
+
+    def close(self) -> None:
+        """Give the temporary file free."""
+        if self._file is not None:
+            self._file.close()
+
+    def _keep(self, chunk: bytes) -> None:
+        self.size += len(chunk)
+        if self.size <= MOST_IN_MEMORY:
+            self._start.append(chunk)
+            return
+        try:
+            if self._file is None:
+                self._file = tempfile.TemporaryFile()  # noqa: SIM115 - closed by close
+            self._file.write(chunk)
+        except OSError as error:
+            raise ServerBusy(f"a long packet cannot be kept: {error.strerror}") from error

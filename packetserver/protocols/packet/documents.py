@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import contextlib
 import logging
-import secrets
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from html import escape
@@ -18,8 +17,9 @@ from werkzeug.sansio.multipart import Event, Field, File
 
 from packetserver.engine.document_record import Document
 from packetserver.engine.documents import Documents
-from packetserver.errors import PacketError, PacketServerError, PacketTooLarge, StoreUnavailable
-from packetserver.protocols.packet.body import RequestBody
+from packetserver.errors import PacketError, PacketServerError, PacketTooLarge, TryAgainLater
+from packetserver.protocols import fault_number
+from packetserver.protocols.packet.body import REFUSED_WITH, RequestBody
 from packetserver.protocols.packet.builder import CREDENTIALS, read_integer
 from packetserver.protocols.packet.forms import (
     MULTIPART,
@@ -28,6 +28,8 @@ from packetserver.protocols.packet.forms import (
     multipart_events,
     part_data,
 )
+from packetserver.protocols.packet.writer import FORBIDDEN
+from packetserver.protocols.places import Places
 from packetserver.security.credentials import Credentials
 from packetserver.store.file_library import ReceivedFile
 
@@ -61,26 +63,26 @@ class Form:
     received: ReceivedFile | None = None
 
 
-def process_document(documents: Documents, host: str) -> Response:
+def process_document(documents: Documents, host: str, places: Places) -> Response:
     """Answer the request; ``host`` is the name that the client used for this server."""
     if request.method in {"GET", "HEAD"}:
         return _page(ABOUT)
     try:
-        complaints = _stored(documents, host, request)
+        complaints = _stored(documents, host, request, places)
     except PacketTooLarge:
         most = documents.library.largest
         sentence = f"{FILE}: longer than the {most} bytes that this server takes"
         return _refusal((sentence,), HTTPStatus.REQUEST_ENTITY_TOO_LARGE)
     except PacketError as refusal:
-        return _refusal((refusal.text,))
-    except StoreUnavailable as failure:
+        return _refusal((refusal.text,), REFUSED_WITH.get(type(refusal), HTTPStatus.OK))
+    except TryAgainLater as failure:
         logger.warning("A file cannot be stored: %s", failure)
         sentence = "The server cannot store files at the moment. Please send it again later."
         response = _refusal((sentence,), HTTPStatus.SERVICE_UNAVAILABLE)
         response.headers["Retry-After"] = str(RETRY_AFTER_SECONDS)
         return response
     except Exception:
-        number = secrets.token_hex(8)
+        number = fault_number(request.environ)
         logger.exception("Request %s failed", number)
         return _refusal(
             (f"The server failed to store the file. Its log tells why, at request {number}.",)
@@ -88,7 +90,7 @@ def process_document(documents: Documents, host: str) -> Response:
     return _refusal(complaints) if complaints else _page(STORED)
 
 
-def _stored(documents: Documents, host: str, asked: Request) -> tuple[str, ...]:
+def _stored(documents: Documents, host: str, asked: Request, places: Places) -> tuple[str, ...]:
     """Read the whole form and store its file; a refused one is read to its end, or nearly so."""
     limit = documents.library.largest + MOST_FIELD_BYTES
     body = RequestBody(asked.stream, asked.content_length, limit)
@@ -103,13 +105,14 @@ def _stored(documents: Documents, host: str, asked: Request) -> tuple[str, ...]:
             raise
         if form.received is None:
             return (NO_FILE,)
-        return documents.store(
-            credentials_in(form.fields),
-            document_in(form),
-            form.received,
-            host,
-            asked.remote_addr or "",
-        )
+        with places.taken():
+            return documents.store(
+                credentials_in(form.fields),
+                document_in(form),
+                form.received,
+                host,
+                asked.remote_addr or "",
+            )
 
 
 def _events(asked: Request, chunks: Iterable[bytes]) -> Iterator[Event]:
@@ -151,8 +154,15 @@ def _limited(chunks: Iterator[bytes], room: int) -> bytes:
 
 
 def credentials_in(fields: Mapping[str, str]) -> Credentials:
-    """What a form says of its sender, in fields named like the children of `authentication`."""
-    sent = {name: fields[name] for name in CREDENTIALS if fields.get(name)}
+    """What a form says of its sender, in fields named like the children of `authentication`.
+
+    What no packet could say counts as not said: a database may refuse the very question.
+    """
+    sent = {
+        name: text
+        for name in CREDENTIALS
+        if (text := fields.get(name)) and not FORBIDDEN.search(text)
+    }
     return Credentials(
         **{
             attribute: read(sent[name])

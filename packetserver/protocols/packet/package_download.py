@@ -17,7 +17,8 @@ from werkzeug.http import parse_range_header, unquote_etag
 
 from packetserver.engine.packages import Download
 from packetserver.engine.packet import Packet
-from packetserver.errors import NotAuthorized, PacketError, StoreUnavailable
+from packetserver.errors import NotAuthorized, PacketError, TryAgainLater
+from packetserver.protocols.places import Places
 from packetserver.security.credentials import Credentials
 
 logger = logging.getLogger(__name__)
@@ -40,18 +41,22 @@ class PackageStore(Protocol):
         """A package is sent to its end. Raises StoreUnavailable."""
 
 
-def send_package(packages: PackageStore, read: Callable[[], Packet], host: str) -> Response:
+def send_package(
+    packages: PackageStore, read: Callable[[], Packet], host: str, places: Places
+) -> Response:
     """Answer the request.
 
     ``read`` gives the packet in the request, and raises PacketError; ``host`` is the name that
     the client used for this server.
     """
     try:
-        found = packages.find(read().credentials, host, request.remote_addr or "")
+        packet = read()
+        with places.taken():
+            found = packages.find(packet.credentials, host, request.remote_addr or "")
         return _nothing() if found is None else _file(packages, found, request)
     except (PacketError, NotAuthorized):
         return _nothing()
-    except StoreUnavailable as failure:
+    except TryAgainLater as failure:
         logger.warning("A package cannot be sent: %s", failure)
         response = Response(status=HTTPStatus.SERVICE_UNAVAILABLE)
         response.headers["Retry-After"] = str(RETRY_AFTER_SECONDS)

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import contextlib
 import logging
-import secrets
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from http import HTTPStatus
@@ -23,16 +22,17 @@ from packetserver.errors import (
     NotAuthorized,
     PacketError,
     PacketServerError,
-    PacketTooLarge,
-    StoreUnavailable,
+    TryAgainLater,
 )
-from packetserver.protocols.packet.body import RequestBody
+from packetserver.protocols import fault_number
+from packetserver.protocols.packet.body import REFUSED_WITH, RequestBody
 from packetserver.protocols.packet.builder import Limits
 from packetserver.protocols.packet.decoding import DecodedBody
 from packetserver.protocols.packet.documents import MOST_FIELD_BYTES, credentials_in, read_form
 from packetserver.protocols.packet.forms import MULTIPART, NO_FORM, multipart_events
 from packetserver.protocols.packet.package_reader import read_records
 from packetserver.protocols.packet.package_zip import unpacked
+from packetserver.protocols.places import Places
 from packetserver.security.credentials import Credentials
 from packetserver.settings import Settings
 from packetserver.store.file_library import FileLibrary
@@ -70,7 +70,7 @@ def bounds_of(settings: Settings) -> Bounds:
 
 
 def take_package(
-    packages: PackageTaker, settings: Settings, library: FileLibrary, host: str
+    packages: PackageTaker, settings: Settings, library: FileLibrary, host: str, places: Places
 ) -> Response:
     """Answer the request; ``host`` is the name that the client used for this server.
 
@@ -79,11 +79,11 @@ def take_package(
     if request.method in {"GET", "HEAD"}:
         return _text("Sync clients post their packages to this address.")
     try:
-        return _outcome(_taken(packages, bounds_of(settings), library, host, request))
+        return _outcome(_taken(packages, bounds_of(settings), library, host, request, places))
     except PacketServerError as error:
         return _refusal(error)
     except Exception:
-        number = secrets.token_hex(8)
+        number = fault_number(request.environ)
         logger.exception("Request %s failed", number)
         return _text(f"Error: The server failed. Its log tells why, at request {number}.")
 
@@ -99,20 +99,23 @@ def _refusal(error: PacketServerError) -> Response:
 
     Raises the error again when it is none that a package can cause.
     """
-    if isinstance(error, PacketTooLarge):
-        return _text(f"Error: {error.text}", HTTPStatus.REQUEST_ENTITY_TOO_LARGE)
-    if isinstance(error, StoreUnavailable):
+    if isinstance(error, TryAgainLater):
         logger.warning("A package cannot be taken: %s", error)
         response = _text("Please send the package again later.", HTTPStatus.SERVICE_UNAVAILABLE)
         response.headers["Retry-After"] = str(RETRY_AFTER_SECONDS)
         return response
     if isinstance(error, PacketError | NotAuthorized):
-        return _text(f"Error: {error}")
+        return _text(f"Error: {error}", REFUSED_WITH.get(type(error), HTTPStatus.OK))
     raise error
 
 
 def _taken(
-    packages: PackageTaker, bounds: Bounds, library: FileLibrary, host: str, asked: Request
+    packages: PackageTaker,
+    bounds: Bounds,
+    library: FileLibrary,
+    host: str,
+    asked: Request,
+    places: Places,
 ) -> Upload:
     """Read the whole form, and only then the package in it; a refused one is read to its end."""
     body = RequestBody(asked.stream, asked.content_length, bounds.packed + MOST_FIELD_BYTES)
@@ -130,8 +133,9 @@ def _taken(
         if form.received is None:
             raise PacketError(NO_FILE)
         credentials = replace(credentials_in(form.fields), system_id=SYSTEM)
-        items = _records(form.received.path, bounds)
-        return packages.take(credentials, items, host, asked.remote_addr or "")
+        with places.taken(form.received.size):
+            items = _records(form.received.path, bounds)
+            return packages.take(credentials, items, host, asked.remote_addr or "")
 
 
 def _events(asked: Request, chunks: Iterable[bytes]) -> Iterator[Event]:

@@ -5,6 +5,7 @@ Nothing is ever written under a name that stands in it.
 
 from __future__ import annotations
 
+import errno
 import struct
 import zipfile
 import zlib
@@ -28,6 +29,9 @@ LONGEST_COMMENT = 2**16 - 1
 IS_ENCRYPTED = 1
 METHODS = {zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED}
 
+DAMAGES = (zipfile.BadZipFile, zlib.error, EOFError, IndexError, ValueError, OverflowError)
+"""What a damaged file leads to: for lack of a name, for one, there is no last letter of it."""
+
 NO_ZIP = "The package is no ZIP file, or a damaged one"
 NOT_ONE = "The package must hold one file"
 UNREADABLE = "The file in the package is packed in a way that this server does not read"
@@ -44,7 +48,12 @@ def unpacked(path: Path, largest: int) -> Iterator[bytes]:
             _check_directory(file)
             with zipfile.ZipFile(file) as archive:
                 yield from _pieces(archive, _only_file(archive), largest)
-    except (zipfile.BadZipFile, zlib.error, EOFError, ValueError, OverflowError) as error:
+    except DAMAGES as error:
+        raise PacketError(NO_ZIP) from error
+    except OSError as error:
+        # Damaged places lead before the beginning of the file; other errors are the disk's.
+        if error.errno != errno.EINVAL:
+            raise
         raise PacketError(NO_ZIP) from error
     except (NotImplementedError, RuntimeError) as error:
         raise PacketError(UNREADABLE) from error

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import contextlib
 import logging
-import secrets
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from http import HTTPStatus
 from typing import Protocol
@@ -21,8 +20,16 @@ from packetserver.engine.answers import RecordSink
 from packetserver.engine.documents import Documents
 from packetserver.engine.packages import Packages
 from packetserver.engine.packet import CommitLevel, Options, Packet
-from packetserver.errors import PacketError, PacketTooLarge, StoreUnavailable
-from packetserver.protocols.packet.body import RequestBody
+from packetserver.errors import (
+    CommitUnknown,
+    PacketError,
+    ServerBusy,
+    SpoolRefused,
+    StoreBusy,
+    StoreUnavailable,
+)
+from packetserver.protocols import fault_number
+from packetserver.protocols.packet.body import REFUSED_WITH, ArrivedBody, RequestBody
 from packetserver.protocols.packet.builder import Limits
 from packetserver.protocols.packet.charsets import UTF_8, OutputEncoding
 from packetserver.protocols.packet.decoding import DecodedBody, response_encoding
@@ -32,6 +39,7 @@ from packetserver.protocols.packet.package_download import send_package
 from packetserver.protocols.packet.package_upload import take_package
 from packetserver.protocols.packet.reader import PacketReader
 from packetserver.protocols.packet.writer import RecordSpool, document, fault_document
+from packetserver.protocols.places import Places
 from packetserver.settings import Settings
 
 logger = logging.getLogger(__name__)
@@ -77,16 +85,16 @@ def about_page() -> Response:
     return Response(ABOUT, mimetype="text/html")
 
 
-def packet_blueprint(engine: PacketEngine, settings: Settings) -> Blueprint:
+def packet_blueprint(engine: PacketEngine, settings: Settings, places: Places) -> Blueprint:
     """The routes of the protocol, whatever the method and whatever stands before in the path."""
     blueprint = Blueprint("packet", __name__)
     handlers: Mapping[str, Callable[[], Response]] = {
-        "ProcessPacket.do": lambda: _process_packet(engine, settings),
-        "ProcessSyncPackageDownload.do": lambda: _send_package(engine, settings),
+        "ProcessPacket.do": lambda: _process_packet(engine, settings, places),
+        "ProcessSyncPackageDownload.do": lambda: _send_package(engine, settings, places),
         "ProcessClientSyncPackage.do": lambda: take_package(
-            engine.packages, settings, engine.documents.library, _host()
+            engine.packages, settings, engine.documents.library, _host(), places
         ),
-        "ProcessDocument.do": lambda: process_document(engine.documents, _host()),
+        "ProcessDocument.do": lambda: process_document(engine.documents, _host(), places),
     }
 
     # The last path segment decides (DECISIONS.md, Routing), for every method that there is.
@@ -112,19 +120,20 @@ def _unknown_action() -> Response:
     return Response(text, HTTPStatus.NOT_FOUND, mimetype="text/plain")
 
 
-def _process_packet(engine: PacketEngine, settings: Settings) -> Response:
+def _process_packet(engine: PacketEngine, settings: Settings, places: Places) -> Response:
     if request.args.get("command") == "ReloadSyncMap":
         # The catalogue never changes while the server runs: there is nothing to load again.
         return _reply([EMPTY_ANSWER], UTF_8, len(EMPTY_ANSWER))
     if request.method in {"GET", "HEAD"}:
         return about_page()
-    return Exchange(engine, settings, request).answer()
+    return Exchange(engine, settings, request).answer(places)
 
 
-def _send_package(engine: PacketEngine, settings: Settings) -> Response:
+def _send_package(engine: PacketEngine, settings: Settings, places: Places) -> Response:
     if request.method in {"GET", "HEAD"}:
         return about_page()
-    return send_package(engine.packages, Exchange(engine, settings, request).packet, _host())
+    exchange = Exchange(engine, settings, request)
+    return send_package(engine.packages, exchange.packet, _host(), places)
 
 
 class Exchange:
@@ -142,49 +151,50 @@ class Exchange:
         self._reader = PacketReader(Limits(settings.max_packet_elements, settings.max_packet_depth))
         self._declared: str | None = None
 
-    def answer(self) -> Response:
-        """The answer to the request, whatever happens."""
+    def answer(self, places: Places) -> Response:
+        """The answer to the request, whatever happens; it is worked on in one of the places."""
         try:
-            return self._processed(self.packet())
-        except PacketTooLarge as refusal:
-            return self._fault(refusal.text, HTTPStatus.REQUEST_ENTITY_TOO_LARGE)
+            with contextlib.closing(self._arrived()) as body, places.taken(body.size):
+                return self._processed(self._read(body))
         except PacketError as refusal:
-            return self._fault(refusal.text)
+            status = REFUSED_WITH.get(type(refusal), HTTPStatus.OK)
+            return self._fault(refusal.text, status)
+        except ServerBusy as refusal:
+            logger.warning("A packet is sent away: %s", refusal)
+            return self._later("The server has too much to do.")
         except StoreUnavailable as failure:
             logger.warning("The database does not answer: %s", failure)
-            response = self._fault(
-                "The server cannot reach its database. Please send the packet again later.",
-                HTTPStatus.SERVICE_UNAVAILABLE,
-            )
-            response.headers["Retry-After"] = str(RETRY_AFTER_SECONDS)
-            return response
+            return self._later(_reason(failure))
         except Exception:
-            number = secrets.token_hex(8)
+            number = fault_number(self._request.environ)
             logger.exception("Request %s failed", number)
             return self._fault(
                 f"The server failed to process the packet. Its log tells why, at request {number}."
             )
 
     def packet(self) -> Packet:
-        """Read the whole packet; a refused one is read to its end too, or nearly so.
+        """Read the whole packet. Raises PacketError and ServerBusy."""
+        with contextlib.closing(self._arrived()) as body:
+            return self._read(body)
 
-        Raises PacketError.
-        """
-        body = RequestBody(
-            self._request.stream, self._request.content_length, self._settings.max_body_bytes
-        )
-        try:
-            source = find_packet(
-                self._request.mimetype, self._request.mimetype_params, body.chunks()
+    def _arrived(self) -> ArrivedBody:
+        """The body once it is there, or as much of it as could be read."""
+        return ArrivedBody(
+            RequestBody(
+                self._request.stream, self._request.content_length, self._settings.max_body_bytes
             )
+        )
+
+    def _read(self, body: ArrivedBody) -> Packet:
+        kind, parameters = self._request.mimetype, self._request.mimetype_params
+        try:
+            source = find_packet(kind, parameters, body.chunks())
             decoded = DecodedBody(source.chunks, self._charset, source.form_charset)
             self._declared = decoded.encoding.name
             return self._reader.read(decoded.texts())
-        except PacketError:
-            body.drain()
-            if body.is_too_large:
-                raise body.refusal() from None
-            raise
+        finally:
+            # What the body raised counts more than what its beginning looks like.
+            body.check()
 
     def _processed(self, packet: Packet) -> Response:
         encoding = self._encoding()
@@ -211,6 +221,12 @@ class Exchange:
         content = fault_document(f"Error: {text}", encoding)
         return _reply([content], encoding, len(content), status)
 
+    def _later(self, reason: str) -> Response:
+        text = f"{reason} Please send the packet again later."
+        response = self._fault(text, HTTPStatus.SERVICE_UNAVAILABLE)
+        response.headers["Retry-After"] = str(RETRY_AFTER_SECONDS)
+        return response
+
     def _encoding(self) -> OutputEncoding:
         return response_encoding(
             self._reader.asked_encoding,
@@ -218,6 +234,22 @@ class Exchange:
             self._charset,
             self._settings.default_response_encoding,
         )
+
+
+def _reason(failure: StoreUnavailable) -> str:
+    """What the client is told of the database, in a sentence."""
+    match failure:
+        case CommitUnknown():
+            return (
+                "The server lost its database while it stored the packet, which may be stored:"
+                " look first, unless its records are named by guids."
+            )
+        case SpoolRefused():
+            return "The server has no room for the answer."
+        case StoreBusy():
+            return "The database has too much to do."
+        case _:
+            return "The server cannot reach its database."
 
 
 def _closing(resources: contextlib.ExitStack, pieces: Iterable[bytes]) -> Iterator[bytes]:

@@ -6,13 +6,15 @@ status stand before them; the document is put together from the spool once all i
 
 from __future__ import annotations
 
+import contextlib
 import re
 import tempfile
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from xml.parsers import expat
 
 from packetserver.engine.answers import RecordSet, Response
-from packetserver.errors import TransactionFailure
+from packetserver.errors import SpoolRefused, TransactionFailure
 from packetserver.protocols.packet.charsets import OutputEncoding
 
 CHUNK_BYTES = 64 * 1024
@@ -60,7 +62,13 @@ class RecordSpool:
         self._encoded_tags: list[tuple[bytes, bytes, bytes]] | None = None
 
     def position(self) -> int:
-        """The byte at which the next record begins."""
+        """The byte at which the next record begins.
+
+        What stands before it is where it can be read back, so that nothing can go wrong with it
+        after the commit. Raises SpoolRefused, as does `write`, when the disk does not take it.
+        """
+        with _disk_errors():
+            self._file.flush()
         return self._position
 
     def write(self, action: str, names: Sequence[str], texts: Sequence[str]) -> None:
@@ -77,7 +85,8 @@ class RecordSpool:
             content = self._encoding.encode(self._record(texts))
         else:
             content = self._record_of_pieces(self._encoded_tags, texts)
-        self._position += self._file.write(content)
+        with _disk_errors():
+            self._position += self._file.write(content)
 
     def _begin(self, action: str, names: tuple[str, ...]) -> None:
         """Work out what all records of an action with these elements have in common."""
@@ -113,7 +122,9 @@ class RecordSpool:
 
     def close(self) -> None:
         """Give the memory and the disk free."""
-        self._file.close()
+        # What the disk has refused is tried once more when a file is closed; nobody wants it now.
+        with contextlib.suppress(OSError):
+            self._file.close()
 
     def _element(self, name: str) -> tuple[bytes, bytes, bytes]:
         """The start tag, the end tag and the empty element of a name."""
@@ -121,6 +132,15 @@ class RecordSpool:
         encode, encoded = self._encoding.encode, self._encoding.encode_name(name)
         opened, closed = encode("<") + encoded, encode("</") + encoded
         return opened + encode(">"), closed + encode(">"), opened + encode("/>")
+
+
+@contextmanager
+def _disk_errors() -> Iterator[None]:
+    """Turns a refusal of the disk into SpoolRefused."""
+    try:
+        yield
+    except OSError as error:
+        raise SpoolRefused(f"the answer cannot be kept on disk: {error.strerror}") from error
 
 
 def _check_name(name: str) -> None:

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import errno
 import io
+import tempfile
+from typing import IO
 
 import pytest
 from flask.testing import FlaskClient
@@ -14,6 +17,9 @@ from protocols.packet.exchanges import (
     name_in,
     send,
 )
+
+from packetserver.errors import PacketTooSlow
+from packetserver.protocols.packet.body import MOST_IN_MEMORY
 
 
 class Counted(io.BytesIO):
@@ -88,3 +94,60 @@ class Broken(io.BytesIO):
 def test_a_body_that_the_web_server_gives_up_is_refused(client: FlaskClient) -> None:
     text = error_of(send(client, Broken(), None))
     assert text == "Error: The body of the request cannot be read to its end"
+
+
+def test_a_long_body_is_kept_on_disk_until_it_is_there(
+    engine: EchoEngine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    files = []
+
+    def temporary_file() -> IO[bytes]:
+        files.append(make())
+        return files[-1]
+
+    make = tempfile.TemporaryFile
+    monkeypatch.setattr(tempfile, "TemporaryFile", temporary_file)
+    client = client_of(engine)
+    assert name_in(send(client, io.BytesIO(padded(MOST_IN_MEMORY)), MOST_IN_MEMORY))
+    assert files == []
+    assert name_in(send(client, io.BytesIO(padded(1_000_000)), 1_000_000)) == "Zoë & Łódź"
+    assert error_of(send(client, io.BytesIO(padded(1_000_000)), 1_000_001))
+    assert [each.closed for each in files] == [True, True]
+
+
+class FullDisk(io.BytesIO):
+    """A file on a disk that takes no more."""
+
+    def write(self, _content: object, /) -> int:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+
+def test_a_body_that_the_disk_does_not_take_is_to_come_again_later(
+    engine: EchoEngine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tempfile, "TemporaryFile", FullDisk)
+    stream = Counted(padded(1_000_000))
+    response = send(client_of(engine), stream, 1_000_000)
+    assert "Please send the packet again later." in error_of(response, 503)
+    assert response.headers["Retry-After"]
+    assert response.mimetype_params["charset"] == "UTF-8"
+    assert stream.taken == 1_000_000
+    assert not engine.calls
+
+
+class Slow(io.BytesIO):
+    """A body that the server does not want to wait for."""
+
+    def read(self, size: int | None = -1, /) -> bytes:
+        piece = super().read(size)
+        if not piece:
+            raise PacketTooSlow("The packet arrives too slowly")
+        return piece
+
+
+@pytest.mark.parametrize("announced", [True, False])
+def test_a_body_that_comes_too_slowly_is_refused_in_its_encoding(client, announced) -> None:
+    length = len(UTF_8_PACKET) + 1 if announced else None
+    response = send(client, Slow(UTF_8_PACKET), length)
+    assert error_of(response, 408) == "Error: The packet arrives too slowly"
+    assert response.mimetype_params["charset"] == "UTF-8"

@@ -1,0 +1,1 @@
+"""Looks over an installation: what is wrong with it, and what to do."""

@@ -1,0 +1,207 @@
+"""The database itself: whether it answers, is of this version, and keeps the same time."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from sqlalchemy import Connection, inspect, text
+from sqlalchemy.pool import QueuePool
+
+from packetserver.engine.assembly import zone_name
+from packetserver.operation.doctor.findings import Check, Finding, Health, ok, warning, wrong
+from packetserver.operation.readiness import NO_WRITING, READ_ONLY
+from packetserver.provision.installation import Condition, condition_of
+from packetserver.settings import Settings
+from packetserver.store.adoption_differences import compare
+from packetserver.store.adoption_findings import Weight
+from packetserver.store.adoption_found import read_database
+from packetserver.store.database import Database
+from packetserver.store.kept_settings import TABLE, TIMEZONE, read_kept
+from packetserver.store.schema import Schema
+
+NAMED = 5
+"""How many missing tables and columns a finding names."""
+
+APART_SECONDS = 2.0
+FAR_APART_SECONDS = 60.0
+
+INIT_DB = "Run packetserver init-db."
+CONDITIONS = {
+    Condition.EMPTY: (Health.WRONG, INIT_DB),
+    Condition.OLDER: (Health.WRONG, INIT_DB),
+    Condition.NEWER: (Health.WRONG, "Install that version, or restore a backup made before it."),
+    Condition.FOREIGN: (
+        Health.WARNING,
+        "Run packetserver adopt --dry-run, then packetserver adopt.",
+    ),
+    Condition.CURRENT: (Health.OK, ""),
+}
+
+RESERVED = text(
+    "SELECT current_setting('max_connections')::int"
+    " - current_setting('superuser_reserved_connections')::int"
+)
+FEWER = text(
+    "SELECT datconnlimit FROM pg_database WHERE datname = current_database()"
+    " UNION ALL SELECT rolconnlimit FROM pg_roles WHERE rolname = current_user"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Opened:
+    """A database with a connection to it; ``settings`` are completed by what it keeps."""
+
+    schema: Schema
+    database: Database
+    connection: Connection
+    settings: Settings
+
+
+def examine_database(opened: Opened) -> Iterator[Finding]:
+    """All that needs no rows but those of the settings."""
+    yield _condition(opened.connection)
+    yield from _tables(opened)
+    yield from _time_zone(opened)
+    if opened.database.is_sqlite:
+        yield _journal(opened.connection)
+        return
+    yield _writable(opened.connection)
+    yield _session_zone(opened)
+    yield _clock(opened.connection)
+    yield _connections(opened)
+
+
+def _condition(connection: Connection) -> Finding:
+    found = condition_of(connection)
+    health, advice = CONDITIONS[found]
+    return Finding(Check.REVISION, health, f"The database {found.value}", advice)
+
+
+def _tables(opened: Opened) -> Iterator[Finding]:
+    inspector = inspect(opened.connection)
+    found = {
+        name: {column["name"] for column in columns}
+        for (_, name), columns in inspector.get_multi_columns().items()
+    }
+    missing = [
+        name if name not in found else f"{name}.{column.name}"
+        for name, table in opened.schema.metadata.tables.items()
+        for column in table.columns
+        if column.name not in found.get(name, ())
+    ]
+    if missing:
+        yield wrong(
+            Check.TABLES,
+            f"Missing: {_some(list(dict.fromkeys(missing)))}",
+            "Run packetserver init-db; for a database of the original, packetserver adopt.",
+        )
+        return
+    yield ok(
+        Check.TABLES, f"All {len(opened.schema.metadata.tables)} tables and their columns exist"
+    )
+    if not opened.database.is_sqlite:
+        yield from _differences(opened)
+
+
+def _differences(opened: Opened) -> Iterator[Finding]:
+    """Columns that are not as the catalogue has them, and do not work so."""
+    found = compare(opened.schema.catalogue, read_database(opened.connection))
+    places = [each.place for each in found if each.topic.weight is Weight.MENDING]
+    if places:
+        yield warning(
+            Check.TABLES,
+            f"Not as they should be: {_some(places)}",
+            "packetserver adopt --dry-run says what that means, and changes nothing.",
+        )
+
+
+def _some(names: list[str]) -> str:
+    more = f" and {len(names) - NAMED} more" if len(names) > NAMED else ""
+    return ", ".join(names[:NAMED]) + more
+
+
+def _time_zone(opened: Opened) -> Iterator[Finding]:
+    kept = read_kept(opened.connection, opened.schema.metadata.tables[TABLE]).get(TIMEZONE)
+    used = zone_name(opened.settings)
+    if opened.settings.timezone is None:
+        yield warning(
+            Check.ZONE,
+            f"No time zone is set: times are written in {used}, that of this machine",
+            "Set PACKETSERVER_TIMEZONE to the zone in which the stored times are.",
+        )
+    elif kept is not None and kept != used:
+        yield wrong(
+            Check.ZONE,
+            f"{used} is set, but the database was provisioned with {kept}: stored times shift",
+            f"Unset PACKETSERVER_TIMEZONE, or provision the database with {used}.",
+        )
+    else:
+        yield ok(Check.ZONE, f"Times are stored and written in {used}")
+
+
+def _session_zone(opened: Opened) -> Finding:
+    """Whether the zone that the server asks for reaches PostgreSQL."""
+    used = zone_name(opened.settings)
+    shown = str(opened.connection.execute(text("SHOW timezone")).scalar())
+    if shown == used:
+        return ok(Check.ZONE, f"PostgreSQL keeps {shown} for the connections of the server")
+    return wrong(
+        Check.ZONE,
+        f"PostgreSQL keeps {shown} for the connections of the server, which has asked for {used}",
+        "Do not let a pooler between them, or the URL's options, drop the option timezone; or set"
+        " it for the database: ALTER DATABASE … SET timezone.",
+    )
+
+
+def _clock(connection: Connection) -> Finding:
+    before = datetime.now(UTC)
+    theirs: datetime = connection.execute(text("SELECT clock_timestamp()")).scalar_one()
+    now = datetime.now(UTC)
+    seconds = abs((theirs - (before + (now - before) / 2)).total_seconds())
+    told = f"The clocks of the server and the database are {seconds:.1f} seconds apart"
+    advice = "Let both machines set their clocks by NTP: syncs go by the times of records."
+    if seconds > FAR_APART_SECONDS:
+        return wrong(Check.CLOCK, told, advice)
+    return warning(Check.CLOCK, told, advice) if seconds > APART_SECONDS else ok(Check.CLOCK, told)
+
+
+def _connections(opened: Opened) -> Finding:
+    allowed = [opened.connection.execute(RESERVED).scalar_one()]
+    fewer = opened.connection.execute(FEWER).scalars()
+    most = min([*allowed, *(each for each in fewer if each >= 0)])
+    pool = opened.database.engine.pool
+    # What is kept may be exceeded by as much for a moment.
+    each = 2 * pool.size() if isinstance(pool, QueuePool) else 1
+    wanted = opened.settings.workers * each
+    told = (
+        f"{opened.settings.workers} workers may open {wanted} connections, and PostgreSQL allows"
+        f" {most}"
+    )
+    if wanted <= most:
+        return ok(Check.CONNECTIONS, told)
+    return warning(
+        Check.CONNECTIONS,
+        told,
+        "Raise max_connections of PostgreSQL, or lower PACKETSERVER_WORKERS or"
+        " PACKETSERVER_POOL_SIZE.",
+    )
+
+
+def _writable(connection: Connection) -> Finding:
+    if connection.execute(READ_ONLY).scalar() == "on":
+        advice = "Set PACKETSERVER_DATABASE_URL to the primary, and to a user who may write."
+        return wrong(Check.DATABASE, NO_WRITING.rstrip("."), advice)
+    return ok(Check.DATABASE, "It can be written")
+
+
+def _journal(connection: Connection) -> Finding:
+    mode = connection.execute(text("PRAGMA journal_mode")).scalar()
+    if mode == "wal":
+        return ok(Check.DATABASE, "Its journal mode is WAL: readers wait for no writer")
+    return warning(
+        Check.DATABASE,
+        f"Its journal mode is {mode} instead of WAL: readers and writers wait for each other",
+        "Keep the file on a disk of this machine, not on a network share.",
+    )

@@ -1,0 +1,64 @@
+"""What an examination finds: how it stands, in a sentence, and what to do."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import Enum
+
+
+class Health(Enum):
+    """How something stands."""
+
+    OK = "ok"
+    WARNING = "warning"
+    WRONG = "wrong"
+
+
+class Check(Enum):
+    """What is looked at."""
+
+    SETTINGS = "settings"
+    CATALOGUE = "catalogue"
+    TRANSPORT = "transport"
+    PERMISSIONS = "permissions"
+    FILES = "file library"
+    AUDIT = "audit log"
+    DISK = "disk"
+    DATABASE = "database"
+    RIGHTS = "database file"
+    REVISION = "revision"
+    TABLES = "tables"
+    ZONE = "time zone"
+    CLOCK = "clock"
+    CONNECTIONS = "connections"
+    REPLICA = "replica"
+    ROWS = "default rows"
+    ADMINISTRATOR = "administrator"
+    SECRETS = "secrets"
+    SYNC = "sync clients"
+    PACKAGES = "packages"
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One thing that was looked at; ``advice`` says what to do, and is empty where nothing is."""
+
+    check: Check
+    health: Health
+    text: str
+    advice: str = ""
+
+
+def ok(check: Check, text: str) -> Finding:
+    """All is well."""
+    return Finding(check, Health.OK, text)
+
+
+def warning(check: Check, text: str, advice: str) -> Finding:
+    """It works, with a risk or a difference that somebody should know of."""
+    return Finding(check, Health.WARNING, text, advice)
+
+
+def wrong(check: Check, text: str, advice: str) -> Finding:
+    """The server does not work, or not as it should."""
+    return Finding(check, Health.WRONG, text, advice)

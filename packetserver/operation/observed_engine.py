@@ -1,0 +1,132 @@
+"""An engine that counts what another one does, so that neither it nor the protocols know."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+
+from packetserver.catalogue.model import Target
+from packetserver.engine.actions import ACTIONS
+from packetserver.engine.answers import RecordSink, Response
+from packetserver.engine.documents import Documents
+from packetserver.engine.named_inserts import NAMED_INSERTS
+from packetserver.engine.packages import Packages
+from packetserver.engine.packet import Item, Options, Packet
+from packetserver.engine.permissions import DENIED
+from packetserver.engine.process import NOT_AUTHORIZED, ROLLED_BACK
+from packetserver.engine.transactions import NOT_FOR_THIS_USER
+from packetserver.engine.validation import FIXED_LINES
+from packetserver.errors import TryAgainLater
+from packetserver.operation.families import OTHER
+from packetserver.operation.metrics import Metrics
+from packetserver.operation.requests import CURRENT, Principal
+from packetserver.protocols.packet.routes import PacketEngine
+from packetserver.security.credentials import Credentials
+
+KINDS = {
+    NOT_AUTHORIZED: "not_authorized",
+    NOT_FOR_THIS_USER: "not_authorized",
+    DENIED: "permission",
+    ROLLED_BACK: "rolled_back",
+    FIXED_LINES[0]: "validation",
+    FIXED_LINES[1]: "failed",
+}
+"""The first lines of errors that have a kind of their own."""
+
+ACTION_NAMES = frozenset(ACTIONS) | {name for _, name in NAMED_INSERTS}
+
+
+class ObservedEngine:
+    """Counts packets; in all else it is the engine that it is made of.
+
+    ``targets`` are what elements of the catalogue name: nothing else becomes a label.
+    """
+
+    def __init__(
+        self, engine: PacketEngine, metrics: Metrics, targets: Mapping[str, Target]
+    ) -> None:
+        self._engine = engine
+        self._metrics = metrics
+        self._targets = targets
+
+    @property
+    def documents(self) -> Documents:
+        """What takes files that come by themselves."""
+        return self._engine.documents
+
+    @property
+    def packages(self) -> Packages:
+        """What hands out and takes the packages of sync clients."""
+        return self._engine.packages
+
+    def ping(self) -> None:
+        """Raises StoreUnavailable when the database does not answer."""
+        self._engine.ping()
+
+    def process(
+        self, packet: Packet, options: Options, host: str, address: str, sink: RecordSink
+    ) -> tuple[Response, ...]:
+        """Carry out a packet, and count it. Raises StoreUnavailable."""
+        facts = CURRENT.get()
+        if facts is None:
+            return self._engine.process(packet, options, host, address, sink)
+        facts.transactions = len(packet.transactions)
+        facts.items = sum(len(each.items) for each in packet.transactions)
+        try:
+            responses = self._engine.process(packet, options, host, address, sink)
+        except TryAgainLater:
+            facts.outcome = "unavailable"
+            raise
+        except Exception:
+            facts.outcome = "fault"
+            raise
+        if is_refused(responses):
+            facts.outcome = "refused"
+            # The audit log may have told more than the answer does.
+            facts.errors = facts.errors or Counter({"not_authorized": 1})
+            return responses
+        facts.errors.update(kind_of(each.errors) for each in responses if each.errors)
+        facts.failed = sum(each.status for each in responses)
+        facts.outcome = "failed" if facts.failed else "done"
+        facts.principal = _principal(packet.credentials)
+        self._count(packet, responses, facts.failed)
+        return responses
+
+    def _count(self, packet: Packet, responses: Sequence[Response], failed: int) -> None:
+        records = sum(each.records.count for each in responses if each.records is not None)
+        self._metrics.transactions(len(responses) - failed, failed, records)
+        self._metrics.items(self._named(packet))
+
+    def _named(self, packet: Packet) -> Iterator[tuple[str, str, int]]:
+        """The items of a packet by the names of their object and action."""
+        items = (item for each in packet.transactions for item in each.items)
+        for (element, action), count in Counter(map(_what, items)).items():
+            target = self._targets.get(element)
+            name = OTHER if target is None else target.object.element
+            yield name, action if action in ACTION_NAMES else OTHER, count
+
+
+def kind_of(errors: Sequence[str]) -> str:
+    """The kind of a response's error."""
+    return KINDS.get(errors[0], "message")
+
+
+def is_refused(responses: Sequence[Response]) -> bool:
+    """Whether the answer is that the sender is not let in."""
+    return len(responses) == 1 and responses[0].errors == (NOT_AUTHORIZED,)
+
+
+def _what(item: Item) -> tuple[str, str]:
+    return item.element, item.action or ""
+
+
+def _principal(credentials: Credentials | None) -> Principal | None:
+    if credentials is None:
+        return None
+    # A negative client id counts as none (PROTOCOL.md 2.2).
+    client = credentials.client_id
+    client = client if client is not None and client >= 0 else None
+    if credentials.username is None:
+        return Principal("sync client", client=client)
+    kind = "user" if client is None else "user-based sync client"
+    return Principal(kind, credentials.username, client)

@@ -1,0 +1,82 @@
+"""Whether packets should be sent here: a load balancer asks, and an operator reads why not."""
+
+from __future__ import annotations
+
+import logging
+import os
+
+from sqlalchemy import Connection, text
+from sqlalchemy.exc import SQLAlchemyError
+
+from packetserver.engine.process import Engine
+from packetserver.errors import ProvisionError, StoreUnavailable
+from packetserver.provision.installation import require_ready
+
+logger = logging.getLogger(__name__)
+
+READ_ONLY = text("SELECT current_setting('transaction_read_only')")
+
+STOPPING = "The server is being stopped."
+AWAY = "The database does not answer."
+ASKED_IN_VAIN = "The database refuses what it is asked; the log of this server tells why."
+NO_WRITING = (
+    "The database can be read but not written: it is a standby, or its user or the database is set"
+    " to read only."
+)
+NO_FILE_WRITING = "The file of the database, or its folder, may not be written."
+
+
+class Stopping:
+    """Whether this process is being stopped: it finishes what it has begun, and takes no more."""
+
+    def __init__(self) -> None:
+        self._worker: object | None = None
+
+    def follow(self, worker: object) -> None:
+        """Follow a worker of gunicorn, whose ``alive`` says whether it takes requests."""
+        self._worker = worker
+
+    def __bool__(self) -> bool:
+        """Whether it is."""
+        return not getattr(self._worker, "alive", True)
+
+
+STOP = Stopping()
+"""Of this process; gunicorn's hook `post_worker_init` has it follow the worker."""
+
+
+def why_not_ready(engine: object) -> str | None:
+    """What keeps packets from being carried out, in a sentence; None when nothing does.
+
+    The catalogue is loaded and whole, or there would be no engine.
+    """
+    if STOP:
+        return STOPPING
+    if not isinstance(engine, Engine):
+        return None
+    try:
+        with engine.database.connect() as connection:
+            require_ready(connection, engine.schema)
+            return _why_not_writable(engine, connection)
+    except StoreUnavailable:
+        return AWAY
+    except SQLAlchemyError:
+        logger.exception("The database cannot be asked whether it is ready")
+        return ASKED_IN_VAIN
+    except ProvisionError as error:
+        sentence = str(error)
+        return f"{sentence[0].upper()}{sentence[1:]}."
+
+
+def _why_not_writable(engine: Engine, connection: Connection) -> str | None:
+    if not engine.database.is_sqlite:
+        is_read_only = connection.execute(READ_ONLY).scalar() == "on"
+        return NO_WRITING if is_read_only else None
+    file = engine.database.url.database or ""
+    return None if may_write_beside(file) else NO_FILE_WRITING
+
+
+def may_write_beside(file: str) -> bool:
+    """Whether a file of SQLite may be written; its log and its locks lie in the same folder."""
+    folder = os.path.dirname(os.path.abspath(file))  # noqa: PTH100, PTH120 - a name, perhaps a URI
+    return os.access(file, os.W_OK) and os.access(folder, os.W_OK | os.X_OK)

@@ -1,0 +1,138 @@
+"""What /metrics answers: what was counted, and what the database says at that moment."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future
+from concurrent.futures import TimeoutError as NotInTime
+from datetime import datetime
+from pathlib import Path
+
+from prometheus_client import CollectorRegistry, generate_latest
+from prometheus_client.metrics_core import GaugeMetricFamily, Metric
+from prometheus_client.multiprocess import MultiProcessCollector
+from prometheus_client.registry import Collector
+from sqlalchemy.exc import SQLAlchemyError
+
+import packetserver
+from packetserver.engine.process import Engine
+from packetserver.errors import PacketServerError
+from packetserver.operation import families, metrics
+from packetserver.operation.families import Family
+from packetserver.operation.metrics import Metrics
+from packetserver.operation.sync_lag import SyncLag, read_sync_lag
+
+logger = logging.getLogger(__name__)
+
+LONGEST_LOOK_SECONDS = 2.0
+"""A scrape waits no longer for the database; Prometheus itself gives up after ten."""
+
+Look = Callable[[], SyncLag]
+
+
+class DatabaseCollector(Collector):
+    """Gauges that the database is asked for; without its answer in time they are left out."""
+
+    def __init__(self, look: Look, now: Callable[[], datetime]) -> None:
+        self._look = look
+        self._now = now
+        self._one = threading.Lock()
+
+    def collect(self) -> Iterator[Metric]:
+        """The gauges."""
+        found = self._found()
+        yield _gauge(families.UP, 0 if found is None else 1)
+        if found is None:
+            return
+        now = self._now()
+        yield _gauge(families.SYNC_CLIENTS, found.clients)
+        yield _gauge(families.NEVER, found.never_in_step)
+        yield _gauge(families.OLDEST_ANCHOR, _age(found.oldest_anchor, now))
+        yield _gauge(families.SESSIONS, found.sessions)
+        yield _gauge(families.OLDEST_SESSION, _age(found.oldest_session, now))
+        yield _gauge(families.PACKAGES_WAITING, found.packages_waiting)
+        yield _gauge(families.OLDEST_PACKAGE, _age(found.oldest_package, now))
+
+    def _found(self) -> SyncLag | None:
+        """What the database says; None when it does not in time, or an earlier look still lasts."""
+        if not self._one.acquire(blocking=False):
+            return None
+        answer = _in_a_thread(self._look, self._one.release)
+        try:
+            return answer.result(LONGEST_LOOK_SECONDS)
+        except NotInTime:
+            logger.warning("The database does not answer a scrape in time")
+        except (PacketServerError, SQLAlchemyError) as error:
+            # What a database says of a statement is for its own log.
+            logger.warning("The database does not answer a scrape: %s", type(error).__name__)
+        return None
+
+
+class VersionCollector(Collector):
+    """Tells which version answers."""
+
+    def collect(self) -> Iterator[Metric]:
+        """The gauge."""
+        gauge = GaugeMetricFamily(
+            families.INFORMATION.name, families.INFORMATION.help, labels=["version"]
+        )
+        gauge.add_metric([packetserver.__version__], 1)
+        yield gauge
+
+
+class Scrape:
+    """Writes the metrics of all processes, or of this one, in Prometheus's text format."""
+
+    def __init__(self, counted: Metrics, engine: object) -> None:
+        """``engine`` is asked for its database, if it is one that has any."""
+        self._counted = counted
+        self._collectors: list[Collector] = [VersionCollector()]
+        if isinstance(engine, Engine):
+            self._collectors.append(_database_collector(engine))
+
+    def text(self) -> bytes:
+        """The metrics. Whatever the database does, there is an answer, and soon."""
+        registry = CollectorRegistry()
+        for each in self._collectors:
+            registry.register(each)
+        if metrics.FOLDER and Path(metrics.FOLDER).is_dir():
+            MultiProcessCollector(registry, metrics.FOLDER)  # type: ignore[no-untyped-call]
+        else:
+            registry.register(self._counted.registry)
+        return generate_latest(registry)
+
+
+def _database_collector(engine: Engine) -> DatabaseCollector:
+    def look() -> SyncLag:
+        with engine.database.connect() as connection:
+            return read_sync_lag(connection, engine.schema)
+
+    return DatabaseCollector(look, engine.preferences.now)
+
+
+def _in_a_thread(look: Look, done: Callable[[], None]) -> Future[SyncLag]:
+    """What a look will find; a database that never answers keeps no process from ending."""
+    answer: Future[SyncLag] = Future()
+
+    def run() -> None:
+        try:
+            answer.set_result(look())
+        # Whoever waits for the answer is told.
+        except BaseException as error:  # noqa: BLE001
+            answer.set_exception(error)
+        finally:
+            done()
+
+    threading.Thread(target=run, daemon=True, name="scrape").start()
+    return answer
+
+
+def _age(since: datetime | None, now: datetime) -> float:
+    """Seconds since then; none for what has not happened, or lies ahead."""
+    return 0.0 if since is None else max((now - since).total_seconds(), 0.0)
+
+
+def _gauge(family: Family, value: float) -> Metric:
+    return GaugeMetricFamily(family.name, family.help, value=value)
