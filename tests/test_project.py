@@ -13,7 +13,16 @@ MODULES = sorted((ROOT / "packetserver").rglob("*.py"))
 
 AGREED = {
     *(".ci", ".gitignore", "CHANGELOG.md", "Makefile", "README.md", "docs", "packetserver"),
-    *("pyproject.toml", "ruff.toml", "schemas", "setup.cfg", "tests", "wsgi.py"),
+    *(
+        ".dockerignore",
+        "deploy",
+        "pyproject.toml",
+        "ruff.toml",
+        "schemas",
+        "setup.cfg",
+        "tests",
+        "wsgi.py",
+    ),
 }
 MADE = {
     *(".git", ".venv", "var", "build", "dist", "packetserver.egg-info", "__pycache__"),
