@@ -6,9 +6,11 @@ import click
 
 import packetserver
 from packetserver.cli.adopt_command import adopt
+from packetserver.cli.backup_commands import backup, restore
 from packetserver.cli.catalogue_commands import catalogue
 from packetserver.cli.client_commands import client
 from packetserver.cli.database_commands import init_db, provision
+from packetserver.cli.doctor_command import doctor
 from packetserver.cli.package_commands import compile_packages
 from packetserver.cli.program import Program, examples
 from packetserver.cli.send_command import send
@@ -17,7 +19,7 @@ from packetserver.cli.setting_commands import show_settings
 from packetserver.cli.user_commands import user
 
 COMMANDS = (
-    *(init_db, serve, send, provision, adopt),
+    *(init_db, serve, send, provision, adopt, doctor, backup, restore),
     *(user, client, compile_packages, catalogue, show_settings),
 )
 """In the order in which one meets them."""

@@ -68,7 +68,7 @@ def open_installation(settings: Settings) -> Iterator[Installation]:
     database, complete = open_database(settings, schema)
     try:
         with database.connect() as connection:
-            _require_ready(connection, schema)
+            require_ready(connection, schema)
         yield Installation(schema, database, complete)
     finally:
         database.close()
@@ -134,7 +134,8 @@ def _require_file(settings: Settings) -> None:
         raise ProvisionError(f"the database {path} does not exist: run packetserver init-db")
 
 
-def _require_ready(connection: Connection, schema: Schema) -> None:
+def require_ready(connection: Connection, schema: Schema) -> None:
+    """Raises ProvisionError, whose text says what to do, when a database cannot be served."""
     found = condition_of(connection)
     if found is Condition.FOREIGN:
         _require_tables(connection, schema)
