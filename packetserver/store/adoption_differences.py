@@ -52,14 +52,15 @@ def compare(catalogue: Catalogue, found: Mapping[str, FoundTable]) -> Iterator[F
 
 def _compare_table(table: Table, found: FoundTable, names: WireNames) -> Iterator[Finding]:
     if table.key is not None and table.key not in found.columns:
-        yield Finding(Topic.NO_KEY, table.name, f"{table.key} is missing", names.table(table.name))
+        concerns = names.stored_in(table.name)
+        yield Finding(Topic.NO_KEY, table.name, f"{table.key} is missing", concerns)
     for column in table.columns.values():
         if column.name in found.columns:
             yield from _compare_column(table, column, found, names)
     for unknown in found.columns.values():
         if unknown.name not in table.columns:
             topic = Topic.NOT_FILLED if unknown.must_be_given else Topic.UNKNOWN_COLUMN
-            concerns = names.table(table.name) if unknown.must_be_given else ""
+            concerns = names.stored_in(table.name) if unknown.must_be_given else ""
             yield Finding(topic, f"{table.name}.{unknown.name}", unknown.words, concerns)
 
 
@@ -76,7 +77,9 @@ def _compare_column(
         emptiness = _compare_emptiness(table, column, actual, names)
         if emptiness is not None:
             fact = "may not be empty" if emptiness is Topic.OWN_TABLE else ""
-            yield Finding(emptiness, place, fact, concerns or names.table(table.name))
+            is_refused = emptiness is Topic.NOT_FILLED
+            all_of_it = (names.stored_in if is_refused else names.table)(table.name)
+            yield Finding(emptiness, place, fact, concerns or all_of_it)
     target = found.references.get(column.name)
     if target is not None and not (column.references and column.constrained):
         yield Finding(Topic.CHECKED, place, f"refers to {target}", concerns)

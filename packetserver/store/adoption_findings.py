@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from enum import Enum
 
 from packetserver.catalogue.model import Catalogue
+from packetserver.store.adoption_writers import belonging_to, writers_of
 
 
 class Weight(Enum):
@@ -188,6 +189,7 @@ class WireNames:
     """What clients call tables and columns."""
 
     def __init__(self, catalogue: Catalogue) -> None:
+        self._catalogue = catalogue
         self._elements: dict[str, list[str]] = {}
         self._fields: dict[tuple[str, str], list[str]] = {}
         self._secrets: set[tuple[str, str]] = set()
@@ -204,6 +206,16 @@ class WireNames:
     def table(self, name: str) -> str:
         """The elements whose records a table holds; empty when it holds none."""
         return ", ".join(self._elements.get(name, ()))
+
+    def stored_in(self, name: str) -> str:
+        """The elements that suffer when a table takes no rows: its own, and what adds to it."""
+        writers = writers_of(self._catalogue, name)
+        parts = (
+            ("", list(self._elements.get(name, ()))),
+            ("what writes here: ", writers),
+            ("what belongs to new ones: ", belonging_to(self._catalogue, writers)),
+        )
+        return ", and ".join(f"{words}{', '.join(each)}" for words, each in parts if each)
 
     def column(self, table: str, name: str) -> str:
         """The fields that a column holds; empty when it holds none."""

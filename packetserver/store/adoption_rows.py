@@ -38,7 +38,7 @@ def _examine_keys(
     key = found.columns.get(described.key or "")
     if described.sequence is None or key is None or key.generated:
         return
-    place, concerns = f"{described.name}.{key.name}", names.table(described.name)
+    place, concerns = f"{described.name}.{key.name}", names.stored_in(described.name)
     quoted = quoted_sequence(connection, key.sequence) if key.sequence else None
     if key.sequence is None or quoted is None:
         fact = f"there is no sequence {key.sequence}" if key.sequence else "it has no default"
