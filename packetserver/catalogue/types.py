@@ -28,6 +28,9 @@ _INTEGER_RANGE = range(-(2**31), 2**31)
 _DOUBLE = re.compile(
     r"[+-]?(?:Infinity|((?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)(?:[eE][+-]?[0-9]+)?)[dDfF]?)"
 )
+_MOST_IDS = 10_000
+"""Each is a parameter of a statement, and there a database allows no more than 65,535."""
+
 _NOT_XML = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
 
@@ -113,7 +116,9 @@ def read_local_date(text: str, zone: ZoneInfo, now: datetime | None = None) -> d
 
 
 def read_id_list(text: str, zone: ZoneInfo) -> tuple[int, ...]:
-    """Integers between commas, one at least."""
+    """Integers between commas, from one to ten thousand."""
+    if text.count(",") >= _MOST_IDS:
+        raise ValueNotOfType(f"more than {_MOST_IDS} integers")
     return tuple(read_integer(part, zone) for part in text.split(","))
 
 

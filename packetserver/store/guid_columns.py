@@ -101,8 +101,11 @@ def _by_notation(scope: Scope, field_name: str, notation: str) -> ColumnElement[
 
 
 def _by_field(scope: Scope, field_name: str, name: str) -> ColumnElement[Any] | None:
+    """What holds no number names no record, whatever the field is called."""
     element, found = list_of(scope.catalogue, name), scope.object.field(field_name)
-    record = None if found is None else _value(scope, found)
+    if found is None or found.type.name != "integer":
+        return None
+    record = _value(scope, found)
     return None if element is None or record is None else _mapped(scope, element, record)
 
 

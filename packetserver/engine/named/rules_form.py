@@ -17,7 +17,7 @@ from packetserver.errors import ValueNotOfType
 
 NO_ADDRESS = "Email Address must be in a proper format"
 ADDRESS = re.compile(r"[^\s@,;]+@[^\s@,;]+\.[^\s@,;.]+")
-SEPARATOR = re.compile(r"\s*[,;]\s*")
+SEPARATOR = re.compile("[,;]")
 WHOLE_NUMBER = re.compile(r"[+-]?\d+")
 DATE_TYPES = ("date", "timestamp", "local-date")
 
@@ -64,7 +64,7 @@ def single_records(writing: Writing, field: str, named: Named) -> bool:
 
 def is_address(text: str) -> bool:
     """Whether a text is `name@host.domain`, or several of them with commas between."""
-    return all(ADDRESS.fullmatch(each) for each in SEPARATOR.split(text.strip()))
+    return all(ADDRESS.fullmatch(each.strip()) for each in SEPARATOR.split(text))
 
 
 def misfit(kind: int | None, text: str, zone: ZoneInfo) -> str | None:

@@ -8,6 +8,7 @@ from typing import Any
 from sqlalchemy import Boolean, ColumnElement, func, not_, or_
 
 from packetserver.catalogue.model import Filter, Named
+from packetserver.errors import RecordRefused
 from packetserver.store.scope import Selection, reference_path
 
 Comparison = Callable[[ColumnElement[Any], Any], ColumnElement[bool]]
@@ -16,6 +17,9 @@ NO_ESCAPE = "\x1b"
 """Makes every character of a pattern but % and _ literal: XML cannot carry this one."""
 
 WILDCARD = "%"
+
+LONGEST_PATTERN = 10_000
+"""Characters. SQLite takes 50,000 bytes, and comparing takes time that grows with the length."""
 
 
 def equal(column: ColumnElement[Any], value: Any) -> ColumnElement[bool]:
@@ -43,12 +47,19 @@ def equal_ignoring_case(column: ColumnElement[Any], value: Any) -> ColumnElement
 
 def like(column: ColumnElement[Any], value: Any) -> ColumnElement[bool]:
     """A pattern with % and _, in the letter case given."""
-    return column.like(value, escape=NO_ESCAPE)
+    return column.like(_pattern(value), escape=NO_ESCAPE)
 
 
 def like_ignoring_case(column: ColumnElement[Any], value: Any) -> ColumnElement[bool]:
     """A pattern with % and _, in any letter case."""
-    return func.lower(column).like(func.lower(value), escape=NO_ESCAPE)
+    return func.lower(column).like(func.lower(_pattern(value)), escape=NO_ESCAPE)
+
+
+def _pattern(value: Any) -> Any:
+    """The text itself; raises RecordRefused when it is too long to be a pattern."""
+    if isinstance(value, str) and len(value) > LONGEST_PATTERN:
+        raise RecordRefused(f"A pattern can have {LONGEST_PATTERN} characters at most")
+    return value
 
 
 def like_if_percent(column: ColumnElement[Any], value: Any) -> ColumnElement[bool]:
