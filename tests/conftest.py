@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import contextlib
 import os
-from collections.abc import Callable, Iterator
+import weakref
+from collections.abc import Callable, Iterable, Iterator
 from datetime import datetime
 from pathlib import Path
+from typing import Any
 
 import hypothesis
 import pytest
+from sqlalchemy import QueuePool
 
 from databases import KINDS, Databases
 from serving import gunicorn_server as running_server
@@ -44,6 +47,42 @@ def no_settings_from_outside() -> Iterator[None]:
         for name in [name for name in os.environ if name.startswith("PACKETSERVER_")]:
             environment.delenv(name)
         yield
+
+
+@pytest.fixture(scope="session", autouse=True)
+def opened_databases() -> Iterator[weakref.WeakSet[Any]]:
+    """All databases that the product has opened in this process."""
+    from packetserver.store.database import Database  # noqa: PLC0415
+
+    opened: weakref.WeakSet[Any] = weakref.WeakSet()
+    original = Database.__init__
+
+    def note(self: Any, *arguments: Any, **named: Any) -> None:
+        original(self, *arguments, **named)
+        opened.add(self)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Database, "__init__", note)
+        yield opened
+
+
+@pytest.fixture(autouse=True)
+def no_connection_leaks(opened_databases: weakref.WeakSet[Any]) -> Iterator[None]:
+    """A test leaves no more connections in use than it has found."""
+    before = in_use(opened_databases)
+    yield
+    leaked = {url: n for url, n in in_use(opened_databases).items() if n > before.get(url, 0)}
+    assert not leaked, f"connections that were not given back: {leaked}"
+
+
+def in_use(opened: Iterable[Any]) -> dict[str, int]:
+    """How many connections of each database are checked out."""
+    found: dict[str, int] = {}
+    for each in opened:
+        if isinstance(each.engine.pool, QueuePool):
+            url = str(each.url)
+            found[url] = found.get(url, 0) + each.engine.pool.checkedout()
+    return found
 
 
 @pytest.fixture(scope="session")

@@ -154,6 +154,8 @@ def test_one_query_finds_all_guids_of_an_item(office: Office) -> None:
 def test_guids_of_a_list_cost_no_query_of_their_own(office: Office) -> None:
     client = office.client()
     meta = ["guid", "orgId^accountGuid", "owner^userGuid", "org.guid"]
+    # The first login of all is noted, which takes statements of its own.
+    client.send("contactList", "select", meta=meta)
     lengths = []
     for _ in range(2):
         with counted_statements(office) as statements:
