@@ -13,17 +13,21 @@ from typing import Any
 
 from sqlalchemy import Integer, MetaData, Select, String, bindparam, select
 
-from packetserver.catalogue.model import ObjectType
+from packetserver.catalogue.model import Catalogue, ObjectType
 from packetserver.engine.context import Call, TransactionContext
+from packetserver.engine.packet import Transaction
 from packetserver.errors import ItemMessage
-from packetserver.security.principal import Principal
+from packetserver.security.principal import VERBS, Principal
 from packetserver.store.records import Records
 
 DENIED = "User denied permission to perform action on the object"
 PROTECTED = frozenset({"contact", "syncClient"})
 """What the setting that leaves everything else open protects all the same."""
 
-VIEW, ADD, EDIT, DELETE = VERBS = ("view", "add", "edit", "delete")
+VIEW, ADD, EDIT, DELETE = VERBS
+
+MOST_FORESEEN = 20
+"""Items of a packet whose permissions are read with its sender: mostly all need the same."""
 
 Values = Mapping[str, Any]
 
@@ -78,6 +82,16 @@ def demand(call: Call, verb: str, values: Values) -> None:
     wanted = PERMISSION_RULES[call.object.permission_rule](question)
     if wanted and not any(_holds(transaction, each) for each in wanted):
         raise ItemMessage(DENIED)
+
+
+def foreseen_bases(catalogue: Catalogue, transaction: Transaction) -> tuple[str, ...]:
+    """The base permissions that a transaction will most likely ask about.
+
+    They are read together with its sender; what is not foreseen is read when it is asked for.
+    """
+    targets = (catalogue.target(each.element) for each in transaction.items[:MOST_FORESEEN])
+    bases = (each.object.permission for each in targets if each is not None)
+    return tuple(dict.fromkeys(each for each in bases if each))
 
 
 def _is_left_open(transaction: TransactionContext, described: ObjectType) -> bool:

@@ -58,7 +58,14 @@ def _carry_out(
         CLIENT: NO_CLIENT if client_id is None else client_id,
     }
     records = Records(context.schema, work.connection, parameters)
-    shared = TransactionContext(context, records, transaction.meta, work, inserts_wait=True)
+    shared = TransactionContext(
+        context,
+        records,
+        transaction.meta,
+        work,
+        permitted=_permitted_at_first(context, transaction),
+        inserts_wait=True,
+    )
     messages: list[str] = []
     kept: RecordSet | None = None
     for item in transaction.items:
@@ -75,6 +82,14 @@ def _carry_out(
     if messages:
         raise TransactionFailure(*messages)
     return kept
+
+
+def _permitted_at_first(
+    context: PacketContext, transaction: Transaction
+) -> dict[str, frozenset[str]]:
+    """What is known of the sender's rights already: an earlier transaction may have changed it."""
+    is_first = transaction is context.packet.transactions[0]
+    return dict(context.principal.permitted) if is_first else {}
 
 
 def _settle(records: Records, messages: Sequence[str]) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from sqlalchemy import Connection
@@ -18,12 +19,13 @@ REFUSAL = "Not authorized"
 class Attempt:
     """An attempt from an address, at a time in seconds since 1970.
 
-    Without ``limits`` none is throttled.
+    Without ``limits`` none is throttled. ``bases`` are permissions that will be asked about.
     """
 
     address: str
     at: float
     limits: Limits | None = None
+    bases: Sequence[str] = ()
     is_guess: bool = False
     """Whether a code was compared with what is stored: only then is a failure counted."""
     subjects: dict[Scope, str] = field(default_factory=dict)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -15,7 +15,12 @@ from sqlalchemy import Connection, Row
 from packetserver.errors import NotAuthorized
 from packetserver.security.attempts import REFUSAL, Attempt
 from packetserver.security.credentials import Credentials
-from packetserver.security.identities import find_client, find_users, replace_stored
+from packetserver.security.identities import (
+    find_client,
+    find_users,
+    read_permitted,
+    replace_stored,
+)
 from packetserver.security.principal import Principal, PrincipalKind
 from packetserver.security.remembered import Claim, RefusedClaims, RememberedCredentials
 from packetserver.security.secrets import (
@@ -35,10 +40,11 @@ _HOST = re.compile(r"(?:\[(?P<address>[^\]]*)\]|(?P<name>[^:]*))(?::\d*)?")
 
 @dataclass(frozen=True, slots=True)
 class _Rights:
-    """A user who is active, and the role that counts."""
+    """A user who is active, the role that counts, and what it holds, as one text."""
 
     user_id: int
     role_id: int
+    permitted: str | None
 
 
 class Authenticator:
@@ -105,6 +111,7 @@ class Authenticator:
             role_id=rights.role_id,
             client_id=client_id,
             entered_by=rights.user_id,
+            permitted=read_permitted(rights.permitted, attempt.bases),
         )
 
     def _verified_user(
@@ -115,7 +122,7 @@ class Authenticator:
         if code is None:
             # No stored secret could make it right, so there is nothing to guess and to count.
             raise NotAuthorized(REFUSAL)
-        rows = find_users(connection, name)
+        rows = find_users(connection, name, attempt.bases)
         # By its id where there is one: a name is written in many ways.
         whose = f"user {rows[0].user_id}" if rows else f"name {name.casefold()}"
         for row in rows:
@@ -139,7 +146,7 @@ class Authenticator:
         attempt: Attempt,
     ) -> Principal:
         client_id, code = credentials.client_id or 0, credentials.code or ""
-        client = find_client(connection, client_id)
+        client = find_client(connection, client_id, attempt.bases)
         stored = None if client is None else client.code
         claim = Claim(SecretKind.SYNC_CLIENT, client_id, stored, code)
         verified = self._is_verified(connection, claim, attempt, f"client {client_id}")
@@ -148,7 +155,7 @@ class Authenticator:
         if not (client.enabled and owner_is_active(client, now)):
             raise NotAuthorized(REFUSAL)
         self._upgrade(connection, claim)
-        return client_principal(client)
+        return client_principal(client, attempt.bases)
 
     def _is_verified(
         self, connection: Connection, claim: Claim, attempt: Attempt, whose: str
@@ -193,12 +200,12 @@ def _rights_of_user(row: Row[Any], now: datetime) -> _Rights | None:
     if not (active and row.allow_httpapi_access):
         return None
     if row.alias is None or row.alias <= 0:
-        return _Rights(row.user_id, row.role_id)
+        return _Rights(row.user_id, row.role_id, row.permitted)
     # An alias without a user, or whose user has no role, is joined as nothing.
     active = _is_active(enabled=row.acting_enabled, expires=row.acting_expires, now=now)
     if row.acting_role_id is None or not active:
         return None
-    return _Rights(row.acting_id, row.acting_role_id)
+    return _Rights(row.acting_id, row.acting_role_id, row.permitted)
 
 
 def _is_active(*, enabled: bool | None, expires: datetime | None, now: datetime) -> bool:
@@ -218,8 +225,8 @@ def owner_is_active(client: Row[Any], now: datetime) -> bool:
     return _is_active(enabled=client.owner_enabled, expires=client.owner_expires, now=now)
 
 
-def client_principal(client: Row[Any]) -> Principal:
-    """Whom a client that has proved itself acts for."""
+def client_principal(client: Row[Any], bases: Sequence[str] = ()) -> Principal:
+    """Whom a client that has proved itself acts for; ``bases`` are those that it was read with."""
     owner = _owner_id(client)
     return Principal(
         kind=PrincipalKind.SYNC_CLIENT,
@@ -227,6 +234,7 @@ def client_principal(client: Row[Any]) -> Principal:
         role_id=client.owner_role_id,
         client_id=client.client_id,
         entered_by=client.enteredby if owner is None else owner,
+        permitted=read_permitted(client.permitted, bases),
     )
 
 

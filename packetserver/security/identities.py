@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import operator
 from collections.abc import Mapping, Sequence
+from functools import reduce
 from typing import Any
 
 from sqlalchemy import (
     Boolean,
+    ColumnElement,
     Connection,
     DateTime,
     Integer,
@@ -14,13 +17,16 @@ from sqlalchemy import (
     String,
     Update,
     bindparam,
+    case,
     column,
     func,
+    null,
     select,
     table,
     update,
 )
 
+from packetserver.security.principal import VERBS
 from packetserver.security.remembered import Claim
 from packetserver.security.secrets import SecretKind
 
@@ -48,8 +54,42 @@ _SYNC_CLIENT = table(
     column("user_id", Integer),
     column("enteredby", Integer),
 )
+_PERMISSION = table(
+    "permission",
+    column("permission_id", Integer),
+    column("permission", String),
+    column("enabled", Boolean),
+)
+_ROLE_PERMISSION = table(
+    "role_permission",
+    column("role_id", Integer),
+    column("permission_id", Integer),
+    *(column(f"role_{verb}", Boolean) for verb in VERBS),
+)
 _ACTING = _ACCESS.alias("acting")
 _ACTING_ROLE = _ROLE.alias("acting_role")
+
+PERMITTED = "permitted"
+_VERBS_BEGIN = "|"
+_PERMISSIONS_BEGIN = "\n"
+
+
+def _permitted(role_id: ColumnElement[Any]) -> ColumnElement[Any]:
+    """What a role holds of the permissions in question, as one text: see `read_permitted`."""
+    verbs = (
+        case((_ROLE_PERMISSION.c[f"role_{verb}"], f"{_VERBS_BEGIN}{verb}"), else_="")
+        for verb in VERBS
+    )
+    held = reduce(operator.add, verbs, _PERMISSION.c.permission)
+    return (
+        select(func.aggregate_strings(held, _PERMISSIONS_BEGIN))
+        .join(_ROLE_PERMISSION, _ROLE_PERMISSION.c.permission_id == _PERMISSION.c.permission_id)
+        .where(_PERMISSION.c.permission.in_(bindparam("bases", expanding=True)))
+        .where(_PERMISSION.c.enabled, _ROLE_PERMISSION.c.role_id == role_id)
+        .scalar_subquery()
+        .label(PERMITTED)
+    )
+
 
 # The letter case is the database's affair on both sides: the two then never disagree about it.
 _USERS_BY_NAME = (
@@ -77,6 +117,18 @@ _CLIENT_BY_ID = (
     .outerjoin(_ACCESS, _ACCESS.c.user_id == _SYNC_CLIENT.c.user_id)
     .where(_SYNC_CLIENT.c.client_id == bindparam("client_id", type_=Integer))
 )
+# Whose rights count: the alias's, where there is one (PROTOCOL.md 2.4).
+_ROLE_THAT_COUNTS = case((_ACCESS.c.alias > 0, _ACTING_ROLE.c.role_id), else_=_ACCESS.c.role_id)
+
+# By whether it is asked what the role holds.
+_USERS = {
+    False: _USERS_BY_NAME.add_columns(null().label(PERMITTED)),
+    True: _USERS_BY_NAME.add_columns(_permitted(_ROLE_THAT_COUNTS)),
+}
+_CLIENTS = {
+    False: _CLIENT_BY_ID.add_columns(null().label(PERMITTED)),
+    True: _CLIENT_BY_ID.add_columns(_permitted(_ACCESS.c.role_id)),
+}
 # The old value is part of the condition: a secret that was changed meanwhile stays changed.
 _REPLACEMENTS: Mapping[SecretKind, Update] = {
     SecretKind.USER: update(_ACCESS)
@@ -88,16 +140,36 @@ _REPLACEMENTS: Mapping[SecretKind, Update] = {
 }
 
 
-def find_users(connection: Connection, name: str) -> Sequence[Row[Any]]:
-    """The rows of the users of a name, in any letter case, with what counts of their aliases."""
-    return connection.execute(_USERS_BY_NAME, {"username": name}).all()
+def find_users(connection: Connection, name: str, bases: Sequence[str] = ()) -> Sequence[Row[Any]]:
+    """The rows of the users of a name, in any letter case, with what counts of their aliases.
+
+    ``bases`` are permissions, of which ``permitted`` tells what each user holds.
+    """
+    facts = {"username": name} | _asked(bases)
+    return connection.execute(_USERS[bool(bases)], facts).all()
 
 
-def find_client(connection: Connection, client_id: int) -> Row[Any] | None:
-    """The row of a sync client, with what counts of its owner."""
+def find_client(
+    connection: Connection, client_id: int, bases: Sequence[str] = ()
+) -> Row[Any] | None:
+    """The row of a sync client, with what counts of its owner; ``bases`` as for `find_users`."""
     if client_id > _LARGEST_KEY:  # the column could not hold it
         return None
-    return connection.execute(_CLIENT_BY_ID, {"client_id": client_id}).one_or_none()
+    facts = {"client_id": client_id} | _asked(bases)
+    return connection.execute(_CLIENTS[bool(bases)], facts).one_or_none()
+
+
+def _asked(bases: Sequence[str]) -> dict[str, Any]:
+    return {"bases": bases} if bases else {}
+
+
+def read_permitted(text: str | None, bases: Sequence[str]) -> dict[str, frozenset[str]]:
+    """The verbs held of each base permission, of a row's ``permitted``."""
+    held: dict[str, frozenset[str]] = dict.fromkeys(bases, frozenset())
+    for line in (text or "").split(_PERMISSIONS_BEGIN) if text else ():
+        base, *verbs = line.split(_VERBS_BEGIN)
+        held[base] = held.get(base, frozenset()) | frozenset(verbs)
+    return held
 
 
 def replace_stored(connection: Connection, claim: Claim, new: str) -> None:

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from enum import Enum
+
+VERBS = ("view", "add", "edit", "delete")
+"""What a role may hold of a permission."""
 
 
 class PrincipalKind(Enum):
@@ -20,7 +24,8 @@ class Principal:
 
     ``user_id`` and ``role_id`` say whose rights count (an alias is resolved; the rights themselves
     are read live), ``client_id`` names the sync client. ``entered_by`` is the user that records
-    are entered and modified by: the user, or whoever entered a client that has none.
+    are entered and modified by: the user, or whoever entered a client that has none. ``permitted``
+    are the verbs held of some base permissions, as they were when the principal logged in.
     """
 
     kind: PrincipalKind
@@ -28,6 +33,7 @@ class Principal:
     role_id: int | None
     client_id: int | None
     entered_by: int
+    permitted: Mapping[str, frozenset[str]] = field(default_factory=dict, compare=False)
 
     @property
     def acts_as_user(self) -> bool:

@@ -7,9 +7,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 import pytest
-from driving import ADMIN, CLIENT, HOST, Driver
+from driving import ADMIN, CLIENT, HOST, Driver, item
 
 from packetserver.engine.assembly import build_engine
+from packetserver.engine.packet import CommitLevel
 from packetserver.security.credentials import Credentials
 from packetserver.settings import Settings
 
@@ -119,3 +120,37 @@ def test_an_old_password_is_out_with_the_next_packet(servers: TwoServers) -> Non
     servers.change("user", "update", id=REP_ID, encryptedPassword=ADMIN.code)
     assert servers.greet(REP) == NOT_AUTHORIZED
     assert servers.greet(Credentials(username="rep1", code=ADMIN.code, system_id=4)) == ()
+
+
+def test_an_alias_of_nobody_lends_no_rights(servers: TwoServers) -> None:
+    """Zero means no alias, although the owner of the shipped records has that number."""
+    with servers.told.engine.database.connect(writes=True) as connection:
+        connection.exec_driver_sql("UPDATE access SET role_id = 1 WHERE user_id = 0")
+        connection.exec_driver_sql("UPDATE access SET alias = 0 WHERE user_id = 2")
+        connection.commit()
+    assert servers.ask(ADMIN) == ()
+    assert servers.ask(REP) == DENIED
+
+
+def test_what_a_packet_changes_counts_for_its_next_transaction(servers: TwoServers) -> None:
+    """Rights are read with the sender, and so before the packet has changed them."""
+    revoked = {"id": _row_of(servers), "view": "false"}
+    driver = Driver(servers.other.engine, ADMIN)
+    answers = driver.send(
+        [
+            [item("roleList", "select")],
+            [item("rolePermission", "update", revoked)],
+            [item("roleList", "select")],
+        ],
+        ["id"],
+        level=CommitLevel.TRANSACTION,
+        validate=False,
+    )
+    assert [each.errors for each in answers] == [(), (), DENIED]
+
+
+def _row_of(servers: TwoServers) -> str:
+    """The administrator's row of the permission that lists of roles need."""
+    wanted = {"roleId": ADMINISTRATOR, "permissionId": permission(servers, "admin-roles")}
+    rows = servers.told.one("rolePermissionList", "select", {}, ["id", *wanted]).records
+    return next(r["id"] for r in rows if all(r[name] == text for name, text in wanted.items()))
