@@ -11,12 +11,15 @@ from contextlib import contextmanager, nullcontext
 from functools import partial
 from typing import Any
 
+import psycopg
 import sqlalchemy
+from psycopg.conninfo import make_conninfo
 from sqlalchemy import Connection, Engine, event
 from sqlalchemy.engine import URL, Dialect, ExceptionContext
 from sqlalchemy.exc import InvalidatePoolError
 from sqlalchemy.pool import ConnectionPoolEntry
 
+from packetserver.errors import SettingsError
 from packetserver.store.limits import Limits
 
 POOL_SECONDS = 10
@@ -53,6 +56,7 @@ def open_sqlite(url: URL, limits: Limits) -> Engine:
 def open_server(url: URL, time_zone: str | None, limits: Limits) -> Engine:
     """An engine on PostgreSQL."""
     arguments = _server_arguments(url, time_zone, limits)
+    _check_options(url)
     engine = sqlalchemy.create_engine(
         url, connect_args=arguments, hide_parameters=True, **_pool(limits)
     )
@@ -71,6 +75,15 @@ def _leave_out_rows(context: ExceptionContext) -> None:
     text = found.message_primary or ""
     original.args = (text,)
     ours.args = (text,)
+
+
+def _check_options(url: URL) -> None:
+    """Raises SettingsError for an option of the URL that libpq does not know."""
+    try:
+        make_conninfo(**{name: str(value) for name, value in url.query.items()})
+    except psycopg.ProgrammingError as error:
+        names = ", ".join(url.query)
+        raise SettingsError(f"database_url has an option that is none: {names}") from error
 
 
 def _pool(limits: Limits) -> dict[str, Any]:

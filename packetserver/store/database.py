@@ -19,13 +19,24 @@ from packetserver.store.limits import Limits
 __all__ = ["Database", "translated_errors"]
 
 NO_LIMITS = Limits()
+DRIVERS = {
+    "sqlite": "sqlite",
+    "postgresql": "postgresql+psycopg",
+    "postgres": "postgresql+psycopg",
+    "postgresql+psycopg": "postgresql+psycopg",
+    "sqlite+pysqlite": "sqlite",
+}
+"""How a URL may begin, and the driver that this means."""
 
 
 class Database:
     """One database and its pool of connections."""
 
     def __init__(self, url: str, time_zone: str | None = None, limits: Limits = NO_LIMITS) -> None:
-        """``url`` is a SQLAlchemy URL; ``time_zone`` is what PostgreSQL's own clock shows."""
+        """``url`` is a SQLAlchemy URL; ``time_zone`` is what PostgreSQL's own clock shows.
+
+        Raises SettingsError for a URL that can lead to no database of this server.
+        """
         self.url = _driver_url(url)
         self.is_sqlite = self.url.get_backend_name() == "sqlite"
         self.limits = limits
@@ -95,6 +106,6 @@ def _driver_url(text: str) -> URL:
     except (sqlalchemy.exc.ArgumentError, ValueError) as error:
         # The text itself is not told: it may hold a password.
         raise SettingsError("database_url is no database URL") from error
-    if url.drivername in {"postgresql", "postgres"}:
-        return url.set(drivername="postgresql+psycopg")
-    return url
+    if url.drivername not in DRIVERS:
+        raise SettingsError(f"database_url must begin with one of {', '.join(DRIVERS)}")
+    return url.set(drivername=DRIVERS[url.drivername])

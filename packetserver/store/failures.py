@@ -124,7 +124,8 @@ def _meaning_of_sqlite(error: sqlite3.Error) -> PacketServerError | None:
         return WorkUndone("another writer was faster")
     if code & 0xFF in {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED}:
         return StoreBusy("the database is in use by another writer")
-    if isinstance(error, sqlite3.OperationalError) and code & 0xFF not in NOT_BROKEN:
+    is_of_file = isinstance(error, sqlite3.OperationalError) and code & 0xFF not in NOT_BROKEN
+    if is_of_file or code & 0xFF in {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB}:
         return StoreUnavailable("the database's file cannot be used")
     return None
 

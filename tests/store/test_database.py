@@ -14,7 +14,7 @@ from sqlalchemy.engine import make_url
 from sqlalchemy.exc import IntegrityError
 
 from databases import Databases
-from packetserver.errors import StoreBusy, StoreUnavailable
+from packetserver.errors import SettingsError, StoreBusy, StoreUnavailable
 from packetserver.settings import Settings
 from packetserver.store import connections
 from packetserver.store.connections import NOTICING_A_DEAD_HOST
@@ -205,3 +205,28 @@ def test_a_connection_with_a_failed_commit_is_thrown_away(databases: Databases) 
         with unit_of_work(database, writes=True) as work:
             work.connection.execute(text("CREATE TABLE two (id INTEGER)"))
             work.commit()
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "mysql://somebody:hidden@127.0.0.1/crm",
+        "postgresql+psycopg2://somebody:hidden@127.0.0.1/crm",
+        "postgresql://somebody:hidden@127.0.0.1/crm?no_option=1",
+    ],
+)
+def test_a_url_that_leads_nowhere_is_a_wrong_setting(url):
+    with pytest.raises(SettingsError, match="database_url") as told:
+        Database(url)
+    assert "hidden" not in str(told.value)
+
+
+@pytest.mark.parametrize("content", [b"no database at all, but a text of some length" * 100])
+def test_a_file_that_is_no_database_is_a_store_that_is_away(tmp_path, content):
+    file = tmp_path / "packetserver.db"
+    file.write_bytes(content)
+    with (
+        contextlib.closing(Database(f"sqlite:///{file}")) as database,
+        pytest.raises(StoreUnavailable),
+    ):
+        database.ping()
