@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import os
 import pathlib
 import select
 import sqlite3
@@ -48,6 +50,8 @@ def open_sqlite(url: URL, limits: Limits) -> Engine:
     arguments = {"timeout": limits.lock_seconds, "check_same_thread": False}
     pool = {} if in_memory else _pool(limits)
     engine = sqlalchemy.create_engine(url, connect_args=arguments, hide_parameters=True, **pool)
+    if not in_memory and "uri" not in url.query:
+        event.listen(engine, "do_connect", partial(_make_private, url.database or ""))
     event.listen(engine, "connect", _prepare_sqlite)
     event.listen(engine, "begin", _begin_sqlite)
     return engine
@@ -144,6 +148,12 @@ def _has_news(connection: Any) -> bool:
     watched = select.poll()
     watched.register(connection.fileno(), select.POLLIN)
     return bool(watched.poll(0))
+
+
+def _make_private(file: str, *_: Any) -> None:
+    """Make a file that is not there yet readable by its owner alone: it will hold secrets."""
+    with contextlib.suppress(FileExistsError):
+        os.close(os.open(file, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600))
 
 
 def _prepare_sqlite(connection: sqlite3.Connection, record: Any) -> None:

@@ -230,3 +230,25 @@ def test_a_file_that_is_no_database_is_a_store_that_is_away(tmp_path, content):
         pytest.raises(StoreUnavailable),
     ):
         database.ping()
+
+
+def test_a_new_file_is_for_its_owner_alone(tmp_path):
+    """With what stands beside it while somebody writes."""
+    file = tmp_path / "packetserver.db"
+    with (
+        contextlib.closing(Database(f"sqlite:///{file}")) as database,
+        database.connect(writes=True) as connection,
+    ):
+        connection.exec_driver_sql("CREATE TABLE made (number INTEGER)")
+        connection.commit()
+        modes = {each.name: each.stat().st_mode & 0o777 for each in tmp_path.iterdir()}
+    assert len(modes) > 1
+    assert set(modes.values()) == {0o600}
+
+
+def test_a_file_that_is_there_keeps_its_rights(tmp_path):
+    file = tmp_path / "packetserver.db"
+    file.touch(mode=0o640)
+    with contextlib.closing(Database(f"sqlite:///{file}")) as database:
+        database.ping()
+    assert file.stat().st_mode & 0o777 == 0o640
