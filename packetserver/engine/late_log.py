@@ -63,6 +63,7 @@ class LateLog:
     def settle(self) -> None:
         """Wait until nothing waits any longer, or the database is away."""
         with self._lock:
+            self._begin_to_write()
             writer = self._writer
         if writer is not None:
             writer.join()
@@ -70,14 +71,17 @@ class LateLog:
     def _wait(self, packet: LoggedPacket) -> bool:
         """Let a packet wait; False when too many do."""
         with self._lock:
-            if len(self._waiting) >= MOST_WAITING:
-                return False
-            self._waiting.append(packet)
-            if self._writer is None:
-                # Not a daemon: a server that is stopped waits for it, and so loses nothing.
-                self._writer = threading.Thread(target=self._write_waiting, name="late log")
-                self._writer.start()
-            return True
+            has_room = len(self._waiting) < MOST_WAITING
+            if has_room:
+                self._waiting.append(packet)
+            self._begin_to_write()
+            return has_room
+
+    def _begin_to_write(self) -> None:
+        if self._waiting and self._writer is None:
+            # Not a daemon: a server that is stopped waits for it, and so loses nothing.
+            self._writer = threading.Thread(target=self._write_waiting, name="late log")
+            self._writer.start()
 
     def _write_waiting(self) -> None:
         while True:

@@ -87,7 +87,7 @@ def test_when_too_many_wait_the_next_waits_too(engine, file, monkeypatch):
             driver.one("accountList", "select", {}, ["id"])
     read(engine, "ticketList")
     engine.late_log.settle()
-    assert [name for name, _ in logged(file)][-2:] == ["contactList", "ticketList"]
+    assert sorted(name for name, _ in logged(file)[-2:]) == ["contactList", "ticketList"]
 
 
 def test_a_packet_that_fails_is_logged_late_with_its_error(engine, file):
