@@ -5,10 +5,9 @@ from __future__ import annotations
 import contextlib
 import copy
 import logging
-from collections.abc import Sequence
 
 from packetserver.engine.actions import INSERT
-from packetserver.engine.answers import RecordSink
+from packetserver.engine.admission import Admission
 from packetserver.engine.auditing import REFUSALS
 from packetserver.engine.context import (
     Call,
@@ -18,7 +17,7 @@ from packetserver.engine.context import (
     TransactionContext,
 )
 from packetserver.engine.document_record import Document, insert_document
-from packetserver.engine.packet import Item, Packet
+from packetserver.engine.packet import Item
 from packetserver.engine.validation import FIXED_LINES
 from packetserver.errors import (
     CommitUnknown,
@@ -30,9 +29,7 @@ from packetserver.errors import (
 )
 from packetserver.security.attempts import REFUSAL
 from packetserver.security.audit import DENIED, proved
-from packetserver.security.authentication import Authenticator
 from packetserver.security.credentials import Credentials
-from packetserver.security.entrance import Entrance
 from packetserver.store.database import Database
 from packetserver.store.derived import PRESENT
 from packetserver.store.file_library import ReceivedFile, is_kept, keep
@@ -41,23 +38,12 @@ from packetserver.store.guid_columns import CLIENT, NO_CLIENT
 from packetserver.store.records import Records
 from packetserver.store.schema import Schema
 from packetserver.store.unit_of_work import UnitOfWork, repeated, unit_of_work
-from packetserver.sync.packet_log import LoggedTransaction, PacketLog
+from packetserver.sync.packet_log import LoggedTransaction
 
 logger = logging.getLogger(__name__)
 
 FILE = "fileItem"
 WHAT = (FILE, INSERT)
-
-
-class NoRecords(RecordSink):
-    """Takes no record: the answer to a file shows none."""
-
-    def position(self) -> int:
-        """Where it always is."""
-        return 0
-
-    def write(self, action: str, names: Sequence[str], texts: Sequence[str]) -> None:
-        """Drop a record."""
 
 
 class Documents:
@@ -67,15 +53,13 @@ class Documents:
         self,
         database: Database,
         schema: Schema,
-        authenticator: Authenticator,
         preferences: Preferences,
-        entrance: Entrance,
+        admission: Admission,
     ) -> None:
         self._database = database
         self._schema = schema
-        self._authenticator = authenticator
         self._preferences = preferences
-        self._entrance = entrance
+        self._admission = admission
         self.library = preferences.library
 
     def store(
@@ -92,7 +76,7 @@ class Documents:
         database or the folder of files is away.
         """
         try:
-            context = self._authenticate(credentials, host, address)
+            context = self._admission.admit(credentials, host, address, WHAT, validate=True)
         except NotAuthorized:
             return (REFUSAL,)
         try:
@@ -105,26 +89,6 @@ class Documents:
             lines = tuple(line for line in failure.lines if line not in FIXED_LINES)
             return self._refused(context, lines or failure.lines)
         return ()
-
-    def _authenticate(self, credentials: Credentials, host: str, address: str) -> PacketContext:
-        with (
-            self._entrance.attempt(credentials, address, lambda: [WHAT]) as attempt,
-            unit_of_work(self._database, writes=self._authenticator.upgrades) as work,
-        ):
-            principal = self._authenticator.authenticate(
-                work.connection, credentials, host, self._preferences.now(), attempt
-            )
-            work.commit()
-        log = PacketLog(credentials.system_id, principal.client_id, address)
-        return PacketContext(
-            packet=Packet(credentials, ()),
-            validate=True,
-            principal=principal,
-            schema=self._schema,
-            preferences=self._preferences,
-            sink=NoRecords(),
-            log=log,
-        )
 
     def _store(self, context: PacketContext, document: Document, received: ReceivedFile) -> None:
         log = context.log

@@ -8,17 +8,14 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from packetserver.engine.admission import Admission
 from packetserver.engine.auditing import AuditedItems
 from packetserver.engine.context import PacketContext, Preferences
-from packetserver.engine.documents import NoRecords
 from packetserver.engine.packages_upload import carry_out_records
-from packetserver.engine.packet import Item, Packet
-from packetserver.errors import NotAuthorized, TransactionFailure
-from packetserver.security.attempts import REFUSAL
+from packetserver.engine.packet import Item
+from packetserver.errors import TransactionFailure
 from packetserver.security.audit import What
-from packetserver.security.authentication import Authenticator
 from packetserver.security.credentials import Credentials
-from packetserver.security.entrance import Entrance
 from packetserver.store.database import Database
 from packetserver.store.records import Records
 from packetserver.store.schema import Schema
@@ -31,7 +28,7 @@ from packetserver.sync.packages import (
     find_package,
     set_status,
 )
-from packetserver.sync.packet_log import LoggedTransaction, PacketLog
+from packetserver.sync.packet_log import LoggedTransaction
 from packetserver.sync.sessions import take_turn
 
 logger = logging.getLogger(__name__)
@@ -66,15 +63,13 @@ class Packages:
         self,
         database: Database,
         schema: Schema,
-        authenticator: Authenticator,
         preferences: Preferences,
-        entrance: Entrance,
+        admission: Admission,
     ) -> None:
         self._database = database
         self._schema = schema
-        self._authenticator = authenticator
         self._preferences = preferences
-        self._entrance = entrance
+        self._admission = admission
 
     def find(self, credentials: Credentials | None, host: str, address: str) -> Download | None:
         """The client's own package for the anchors that it sends; None when there is none.
@@ -82,7 +77,7 @@ class Packages:
         ``host`` and ``address`` are those of `Engine.process`. Raises NotAuthorized, and
         StoreUnavailable when the database is away.
         """
-        context = self._authenticate(credentials, host, address, DOWNLOAD)
+        context = self._admitted(credentials, host, address, DOWNLOAD)
         with unit_of_work(self._database, writes=False) as work:
             package = self._ready_package(work, context)
         found = None if package is None else self._file(package)
@@ -110,7 +105,7 @@ class Packages:
         ``items`` are read while they are carried out. Raises NotAuthorized, StoreUnavailable when
         the database is away, and what the items raise; then nothing is stored.
         """
-        context = self._authenticate(credentials, host, address, UPLOAD)
+        context = self._admitted(credentials, host, address, UPLOAD)
         audited = AuditedItems(context, items)
         try:
             with unit_of_work(self._database, writes=True) as work:
@@ -127,27 +122,12 @@ class Packages:
         audited.record(())
         return Upload(count)
 
-    def _authenticate(
+    def _admitted(
         self, credentials: Credentials | None, host: str, address: str, what: What
     ) -> PacketContext:
         """The context of a request whose sender is a sync client, in one way or another."""
-        with self._entrance.attempt(credentials, address, lambda: [what]) as attempt:
-            with unit_of_work(self._database, writes=self._authenticator.upgrades) as work:
-                principal = self._authenticator.authenticate(
-                    work.connection, credentials, host, self._preferences.now(), attempt
-                )
-                work.commit()
-            if principal.client_id is None:
-                raise NotAuthorized(REFUSAL)
-        system = None if credentials is None else credentials.system_id
-        return PacketContext(
-            packet=Packet(credentials, ()),
-            validate=False,
-            principal=principal,
-            schema=self._schema,
-            preferences=self._preferences,
-            sink=NoRecords(),
-            log=PacketLog(system, principal.client_id, address),
+        return self._admission.admit(
+            credentials, host, address, what, validate=False, clients_only=True
         )
 
     def _ready_package(self, work: UnitOfWork, context: PacketContext) -> Package | None:

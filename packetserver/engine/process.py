@@ -8,6 +8,7 @@ from collections.abc import Iterable, Sequence
 from contextlib import AbstractContextManager, nullcontext
 
 from packetserver.engine.actions import ACTIONS
+from packetserver.engine.admission import Admission
 from packetserver.engine.answers import RecordSink, Response
 from packetserver.engine.auditing import audit_packet, items_of
 from packetserver.engine.context import PacketContext, Preferences
@@ -55,8 +56,9 @@ class Engine:
         self.entrance = Entrance(
             database, authenticator.limits, preferences.audit, preferences.clock
         )
-        self.documents = Documents(database, schema, authenticator, preferences, self.entrance)
-        self.packages = Packages(database, schema, authenticator, preferences, self.entrance)
+        admission = Admission(database, schema, authenticator, preferences, self.entrance)
+        self.documents = Documents(database, schema, preferences, admission)
+        self.packages = Packages(database, schema, preferences, admission)
 
     def ping(self) -> None:
         """Raises StoreUnavailable when the database does not answer."""

@@ -9,12 +9,11 @@ from packetserver.catalogue.model import Target
 from packetserver.engine.context import PacketContext
 from packetserver.engine.packet import Item, Transaction
 from packetserver.errors import ItemMessage, TransactionFailure
+from packetserver.store.guid_columns import SYSTEM
+from packetserver.store.plans import output_name
 
 UNSUPPORTED = "Unsupported object specified"
 NO_ACTION = "Action not specified"
-
-SYSTEM = 4
-"""The systemId that the shipped clients send; its map is the catalogue (PROTOCOL.md 3.1)."""
 
 SYSTEM_ELEMENT = "system"
 USER_CLIENT_ELEMENTS = frozenset({"syncClient", "compileSyncData"})
@@ -55,9 +54,3 @@ def check_meta(names: Sequence[str]) -> None:
     for name in names:
         if not XML_NAME.fullmatch(output_name(name)):
             raise TransactionFailure.because(f"The meta property {name!r} is not an XML name")
-
-
-def output_name(name: str) -> str:
-    """The element that a property is answered in: `orgId` for `orgId^accountGuid`."""
-    field, separator, _ = name.partition("^")
-    return field if separator else name

@@ -141,9 +141,14 @@ def build_plan(scope: Scope, names: Sequence[str]) -> Plan:
 
 
 def output_elements(names: Sequence[str]) -> dict[str, str]:
-    """The elements that meta properties are answered in: `orgId` for `orgId^accountGuid`.
+    """The elements that meta properties are answered in, each with the property.
 
     One element that is asked for twice stands where it was asked for first, and shows what was
     asked for last.
     """
-    return {name.partition("^")[0]: name for name in names}
+    return {output_name(name): name for name in names}
+
+
+def output_name(name: str) -> str:
+    """The element that a property is answered in: `orgId` for `orgId^accountGuid`."""
+    return name.partition("^")[0]
