@@ -11,13 +11,14 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
-from sqlalchemy import Integer, MetaData, Select, String, bindparam, select
+from sqlalchemy import Integer, MetaData, String, bindparam, select
 
 from packetserver.catalogue.model import Catalogue, ObjectType
 from packetserver.engine.context import Call, TransactionContext
 from packetserver.engine.packet import Transaction
 from packetserver.errors import ItemMessage
 from packetserver.security.principal import VERBS, Principal
+from packetserver.store.direct import Direct
 from packetserver.store.records import Records
 
 DENIED = "User denied permission to perform action on the object"
@@ -110,15 +111,15 @@ def _role_verbs(transaction: TransactionContext, base: str) -> frozenset[str]:
     """The verbs that the principal's role holds of a base permission; read live."""
     facts = {"base": base, "role": transaction.packet.principal.role_id}
     statement = _role_statement(transaction.records.schema.metadata)
-    rows = transaction.records.connection.execute(statement, facts).all()
+    rows = statement.rows(transaction.records.connection, facts)
     return frozenset(verb for row in rows for verb, held in zip(VERBS, row, strict=True) if held)
 
 
 @lru_cache(maxsize=4)
-def _role_statement(metadata: MetaData) -> Select[Any]:
+def _role_statement(metadata: MetaData) -> Direct:
     """What a role holds of a base permission; made once, for every packet asks it."""
     permission, role = metadata.tables["permission"], metadata.tables["role_permission"]
-    return (
+    return Direct(
         select(*(role.c[f"role_{verb}"] for verb in VERBS))
         .join(permission, permission.c.permission_id == role.c.permission_id)
         .where(permission.c.permission == bindparam("base", type_=String))

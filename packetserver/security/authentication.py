@@ -7,15 +7,16 @@ import time
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
 
 from argon2 import PasswordHasher
-from sqlalchemy import Connection, Row
+from sqlalchemy import Connection
 
 from packetserver.errors import NotAuthorized
 from packetserver.security.attempts import REFUSAL, Attempt
 from packetserver.security.credentials import Credentials
 from packetserver.security.identities import (
+    ClientRow,
+    UserRow,
     find_client,
     find_users,
     read_permitted,
@@ -189,12 +190,12 @@ def _sent_client_id(credentials: Credentials) -> int | None:
     return client_id if client_id is not None and client_id >= 0 else None
 
 
-def _check_ownership(client: Row[Any] | None, user_id: int) -> None:
+def _check_ownership(client: ClientRow | None, user_id: int) -> None:
     if client is None or not client.enabled or client.user_id != user_id:
         raise NotAuthorized(REFUSAL)
 
 
-def _rights_of_user(row: Row[Any], now: datetime) -> _Rights | None:
+def _rights_of_user(row: UserRow, now: datetime) -> _Rights | None:
     """The rights of a user who may log in: the alias's where there is one (PROTOCOL.md 2.4)."""
     active = _is_active(enabled=row.enabled, expires=row.expires, now=now)
     if not (active and row.allow_httpapi_access):
@@ -203,7 +204,7 @@ def _rights_of_user(row: Row[Any], now: datetime) -> _Rights | None:
         return _Rights(row.user_id, row.role_id, row.permitted)
     # An alias without a user, or whose user has no role, is joined as nothing.
     active = _is_active(enabled=row.acting_enabled, expires=row.acting_expires, now=now)
-    if row.acting_role_id is None or not active:
+    if row.acting_id is None or row.acting_role_id is None or not active:
         return None
     return _Rights(row.acting_id, row.acting_role_id, row.permitted)
 
@@ -212,20 +213,20 @@ def _is_active(*, enabled: bool | None, expires: datetime | None, now: datetime)
     return bool(enabled) and (expires is None or expires >= now)
 
 
-def _owner_id(client: Row[Any]) -> int | None:
+def _owner_id(client: ClientRow) -> int | None:
     """The user whom a client belongs to; the original stores none as empty or negative."""
     owner: int | None = client.user_id
     return owner if owner is not None and owner >= 0 else None
 
 
-def owner_is_active(client: Row[Any], now: datetime) -> bool:
+def owner_is_active(client: ClientRow, now: datetime) -> bool:
     """Whether the user whom a client belongs to may log in; so may nobody."""
     if _owner_id(client) is None:
         return True
     return _is_active(enabled=client.owner_enabled, expires=client.owner_expires, now=now)
 
 
-def client_principal(client: Row[Any], bases: Sequence[str] = ()) -> Principal:
+def client_principal(client: ClientRow, bases: Sequence[str] = ()) -> Principal:
     """Whom a client that has proved itself acts for; ``bases`` are those that it was read with."""
     owner = _owner_id(client)
     return Principal(

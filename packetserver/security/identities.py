@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import operator
 from collections.abc import Mapping, Sequence
-from functools import reduce
-from typing import Any
+from datetime import datetime
+from functools import cache, reduce
+from typing import Any, NamedTuple
 
 from sqlalchemy import (
     Boolean,
@@ -13,22 +14,59 @@ from sqlalchemy import (
     Connection,
     DateTime,
     Integer,
-    Row,
     String,
     Update,
     bindparam,
     case,
     column,
     func,
+    literal_column,
     null,
     select,
     table,
     update,
 )
+from sqlalchemy.ext.compiler import compiles
+from sqlalchemy.sql.compiler import SQLCompiler
+from sqlalchemy.sql.functions import FunctionElement
 
 from packetserver.security.principal import VERBS
 from packetserver.security.remembered import Claim
 from packetserver.security.secrets import SecretKind
+from packetserver.store.direct import Direct
+
+
+class UserRow(NamedTuple):
+    """A user, and what counts of the alias; ``permitted`` is for `read_permitted`."""
+
+    user_id: int
+    username: str
+    password: str | None
+    role_id: int
+    expires: datetime | None
+    alias: int | None
+    enabled: bool | None
+    allow_httpapi_access: bool | None
+    acting_id: int | None
+    acting_enabled: bool | None
+    acting_expires: datetime | None
+    acting_role_id: int | None
+    permitted: str | None
+
+
+class ClientRow(NamedTuple):
+    """A sync client, and what counts of its owner; ``permitted`` is for `read_permitted`."""
+
+    client_id: int
+    enabled: bool | None
+    code: str | None
+    user_id: int | None
+    enteredby: int
+    owner_role_id: int | None
+    owner_enabled: bool | None
+    owner_expires: datetime | None
+    permitted: str | None
+
 
 _LARGEST_KEY = 2**31 - 1
 _SYSTEM_USER = 0
@@ -74,21 +112,48 @@ _VERBS_BEGIN = "|"
 _PERMISSIONS_BEGIN = "\n"
 
 
-def _permitted(role_id: ColumnElement[Any]) -> ColumnElement[Any]:
-    """What a role holds of the permissions in question, as one text: see `read_permitted`."""
+class _lines(FunctionElement[str]):  # noqa: N801 - as a function of SQL is called
+    """The texts of all rows, a line each."""
+
+    type = String()
+    inherit_cache = True
+
+
+@compiles(_lines, "postgresql")
+def _lines_of_server(element: _lines, compiler: SQLCompiler, **options: Any) -> str:
+    return f"string_agg({compiler.process(element.clauses, **options)}, '{_PERMISSIONS_BEGIN}')"
+
+
+@compiles(_lines, "sqlite")
+def _lines_of_file(element: _lines, compiler: SQLCompiler, **options: Any) -> str:
+    return f"group_concat({compiler.process(element.clauses, **options)}, '{_PERMISSIONS_BEGIN}')"
+
+
+def _permitted(role_id: ColumnElement[Any], asked: int) -> ColumnElement[Any]:
+    """What a role holds of so many permissions, as one text: see `read_permitted`."""
+    if not asked:
+        return null().label(PERMITTED)
     verbs = (
-        case((_ROLE_PERMISSION.c[f"role_{verb}"], f"{_VERBS_BEGIN}{verb}"), else_="")
+        case((_ROLE_PERMISSION.c[f"role_{verb}"], _text(f"{_VERBS_BEGIN}{verb}")), else_=_text(""))
         for verb in VERBS
     )
     held = reduce(operator.add, verbs, _PERMISSION.c.permission)
     return (
-        select(func.aggregate_strings(held, _PERMISSIONS_BEGIN))
+        select(_lines(held))
         .join(_ROLE_PERMISSION, _ROLE_PERMISSION.c.permission_id == _PERMISSION.c.permission_id)
-        .where(_PERMISSION.c.permission.in_(bindparam("bases", expanding=True)))
+        .where(_PERMISSION.c.permission.in_(_base(number) for number in range(asked)))
         .where(_PERMISSION.c.enabled, _ROLE_PERMISSION.c.role_id == role_id)
         .scalar_subquery()
         .label(PERMITTED)
     )
+
+
+def _text(constant: str) -> ColumnElement[Any]:
+    return literal_column(f"'{constant}'", String)
+
+
+def _base(number: int) -> ColumnElement[Any]:
+    return bindparam(f"base_{number}", type_=String)
 
 
 # The letter case is the database's affair on both sides: the two then never disagree about it.
@@ -120,15 +185,18 @@ _CLIENT_BY_ID = (
 # Whose rights count: the alias's, where there is one (PROTOCOL.md 2.4).
 _ROLE_THAT_COUNTS = case((_ACCESS.c.alias > 0, _ACTING_ROLE.c.role_id), else_=_ACCESS.c.role_id)
 
-# By whether it is asked what the role holds.
-_USERS = {
-    False: _USERS_BY_NAME.add_columns(null().label(PERMITTED)),
-    True: _USERS_BY_NAME.add_columns(_permitted(_ROLE_THAT_COUNTS)),
-}
-_CLIENTS = {
-    False: _CLIENT_BY_ID.add_columns(null().label(PERMITTED)),
-    True: _CLIENT_BY_ID.add_columns(_permitted(_ACCESS.c.role_id)),
-}
+
+@cache
+def _users(asked: int) -> Direct:
+    """Users, and what they hold of so many permissions; a packet asks about few."""
+    return Direct(_USERS_BY_NAME.add_columns(_permitted(_ROLE_THAT_COUNTS, asked)))
+
+
+@cache
+def _clients(asked: int) -> Direct:
+    return Direct(_CLIENT_BY_ID.add_columns(_permitted(_ACCESS.c.role_id, asked)))
+
+
 # The old value is part of the condition: a secret that was changed meanwhile stays changed.
 _REPLACEMENTS: Mapping[SecretKind, Update] = {
     SecretKind.USER: update(_ACCESS)
@@ -140,27 +208,28 @@ _REPLACEMENTS: Mapping[SecretKind, Update] = {
 }
 
 
-def find_users(connection: Connection, name: str, bases: Sequence[str] = ()) -> Sequence[Row[Any]]:
-    """The rows of the users of a name, in any letter case, with what counts of their aliases.
+def find_users(connection: Connection, name: str, bases: Sequence[str] = ()) -> list[UserRow]:
+    """The rows of the users of a name, in any letter case.
 
     ``bases`` are permissions, of which ``permitted`` tells what each user holds.
     """
     facts = {"username": name} | _asked(bases)
-    return connection.execute(_USERS[bool(bases)], facts).all()
+    return [UserRow._make(row) for row in _users(len(bases)).rows(connection, facts)]
 
 
 def find_client(
     connection: Connection, client_id: int, bases: Sequence[str] = ()
-) -> Row[Any] | None:
-    """The row of a sync client, with what counts of its owner; ``bases`` as for `find_users`."""
+) -> ClientRow | None:
+    """The row of a sync client; ``bases`` as for `find_users`."""
     if client_id > _LARGEST_KEY:  # the column could not hold it
         return None
     facts = {"client_id": client_id} | _asked(bases)
-    return connection.execute(_CLIENTS[bool(bases)], facts).one_or_none()
+    row = _clients(len(bases)).first(connection, facts)
+    return None if row is None else ClientRow._make(row)
 
 
 def _asked(bases: Sequence[str]) -> dict[str, Any]:
-    return {"bases": bases} if bases else {}
+    return {f"base_{number}": base for number, base in enumerate(bases)}
 
 
 def read_permitted(text: str | None, bases: Sequence[str]) -> dict[str, frozenset[str]]:

@@ -22,6 +22,7 @@ from sqlalchemy.exc import InvalidatePoolError
 from sqlalchemy.pool import ConnectionPoolEntry
 
 from packetserver.errors import SettingsError
+from packetserver.store.direct import carry_out_as_is, leave_out_rows
 from packetserver.store.limits import Limits
 
 POOL_SECONDS = 10
@@ -53,7 +54,7 @@ def open_sqlite(url: URL, limits: Limits) -> Engine:
     if not in_memory and "uri" not in url.query:
         event.listen(engine, "do_connect", partial(_make_private, url.database or ""))
     event.listen(engine, "connect", _prepare_sqlite)
-    event.listen(engine, "begin", _begin_sqlite)
+    event.listen(engine, "begin", partial(_begin_sqlite, limits.lock_seconds))
     return engine
 
 
@@ -71,14 +72,9 @@ def open_server(url: URL, time_zone: str | None, limits: Limits) -> Engine:
 
 
 def _leave_out_rows(context: ExceptionContext) -> None:
-    """Leave PostgreSQL's details out of an error's text: they show the whole row, with its secrets."""
     original, ours = context.original_exception, context.sqlalchemy_exception
-    found = getattr(original, "diag", None)
-    if found is None or ours is None or not found.message_detail:
-        return
-    text = found.message_primary or ""
-    original.args = (text,)
-    ours.args = (text,)
+    if leave_out_rows(original) and ours is not None:
+        ours.args = original.args
 
 
 def _check_options(url: URL) -> None:
@@ -174,22 +170,25 @@ def _lower(value: Any) -> Any:
     return value.lower() if isinstance(value, str) else value
 
 
-def _begin_sqlite(connection: Connection) -> None:
+def _begin_sqlite(usual: float, connection: Connection) -> None:
     options = connection.get_execution_options()
     if not options.get("packetserver_writes", False):
-        connection.exec_driver_sql("BEGIN")
+        _run(connection, "BEGIN")
         return
     patience = options.get("packetserver_patience")
-    with nullcontext() if patience is None else _waiting_for(connection, patience):
-        connection.exec_driver_sql("BEGIN IMMEDIATE")
+    with nullcontext() if patience is None else _waiting_for(connection, patience, usual):
+        _run(connection, "BEGIN IMMEDIATE")
 
 
 @contextmanager
-def _waiting_for(connection: Connection, seconds: float) -> Iterator[None]:
-    """Lets statements wait only so long for another writer."""
-    usual = connection.exec_driver_sql("PRAGMA busy_timeout").scalar_one()
-    connection.exec_driver_sql(f"PRAGMA busy_timeout = {int(seconds * 1000)}")
+def _waiting_for(connection: Connection, seconds: float, usual: float) -> Iterator[None]:
+    """Lets statements wait only so long for another writer, and afterwards as long as usual."""
+    _run(connection, f"PRAGMA busy_timeout = {int(seconds * 1000)}")
     try:
         yield
     finally:
-        connection.exec_driver_sql(f"PRAGMA busy_timeout = {usual}")
+        _run(connection, f"PRAGMA busy_timeout = {int(usual * 1000)}")
+
+
+def _run(connection: Connection, text: str) -> None:
+    carry_out_as_is(connection, text, (), lambda cursor: cursor.fetchall())

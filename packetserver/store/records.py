@@ -7,13 +7,12 @@ from typing import Any, NamedTuple
 
 import sqlalchemy
 from sqlalchemy import ColumnElement, Connection, Select, func, select
-from sqlalchemy.engine import Row
 
 from packetserver.catalogue.model import ObjectType
 from packetserver.store.derivations.reading import value_column
 from packetserver.store.diagnosis import Attempt, refusals_explained
 from packetserver.store.filters import chosen_order, conditions
-from packetserver.store.plans import Plan
+from packetserver.store.plans import Plan, Row
 from packetserver.store.schema import Schema
 from packetserver.store.scope import Scope, Selection, reference_path
 from packetserver.store.statements import columns_of
@@ -31,7 +30,7 @@ class JustStored(NamedTuple):
 
     plan: Plan
     identity: Mapping[str, Any]
-    row: Row[Any]
+    row: Row
 
 
 class Records:
@@ -117,7 +116,7 @@ class Records:
             return self.insert_row(table, values)
         statement = self.schema.statements.insert_shown(table, key, plan)
         with refusals_explained(self._attempt(table, values)):
-            row = self.connection.execute(statement, dict(values)).one()
+            (row,) = statement.rows(self.connection, values)
         self._just_stored = JustStored(plan, {key: row[-1]}, row)
         return row[-1]
 
@@ -126,8 +125,10 @@ class Records:
         key = self.schema.catalogue.tables[table].key
         statement = self.schema.statements.insert(table, key)
         with refusals_explained(self._attempt(table, values)):
-            stored = self.connection.execute(statement, dict(values))
-            return None if key is None else stored.scalar()
+            if key is None:
+                statement.change(self.connection, values)
+                return None
+            return statement.value(self.connection, values)
 
     def update(
         self, described: ObjectType, identity: Mapping[str, Any], values: Mapping[str, Any]
@@ -141,13 +142,13 @@ class Records:
         """Change rows of any table, chosen by equal columns; returns how many changed."""
         prepared = self.schema.statements.update(table, identity, values)
         with refusals_explained(self._attempt(table, values)):
-            return self.connection.execute(*prepared).rowcount
+            return prepared.change(self.connection)
 
     def delete_rows(self, table: str, identity: Mapping[str, Any]) -> int:
         """Remove rows of any table, chosen by equal columns; returns how many went."""
         prepared = self.schema.statements.delete(table, identity)
         with refusals_explained(self._attempt(table, identity, removing=True)):
-            return self.connection.execute(*prepared).rowcount
+            return prepared.change(self.connection)
 
     def delete_belongings(self, table: str, identity: Mapping[str, Any]) -> None:
         """Remove the rows that go with rows of a table (schemas: `on_delete`).
@@ -174,10 +175,8 @@ class Records:
         """
         fields = list(described.stored_fields)
         columns = (each.column or "" for each in fields)
-        statement, parameters = self.schema.statements.read(
-            described.table or "", columns, identity, lock=lock
-        )
-        row = self.connection.execute(statement, parameters).first()
+        prepared = self.schema.statements.read(described.table or "", columns, identity, lock=lock)
+        row = prepared.first(self.connection)
         return None if row is None else {each.name: row[i] for i, each in enumerate(fields)}
 
     def value(self, table: str, column: str, identity: Mapping[str, Any]) -> Any:
@@ -189,7 +188,8 @@ class Records:
         question = (column, *identity.items())
         if question not in known:
             prepared = self.schema.statements.read(table, (column,), identity, limit=1)
-            found = self._beside(table).execute(*prepared).scalar()
+            row = prepared.first(self._beside(table))
+            found = None if row is None else row[0]
             # The table's answers may have been dropped meanwhile, with what waited for it.
             self._read_values.setdefault(table, {})[question] = found
             return found
@@ -198,22 +198,22 @@ class Records:
     def values(self, table: str, column: str, identity: Mapping[str, Any]) -> list[Any]:
         """One column of every row with equal columns."""
         prepared = self.schema.statements.read(table, (column,), identity)
-        return list(self._beside(table).execute(*prepared).scalars())
+        return [row[0] for row in prepared.rows(self._beside(table))]
 
     def exists(self, table: str, identity: Mapping[str, Any]) -> bool:
         """Whether a table has a row with equal columns."""
         prepared = self.schema.statements.exists(table, identity)
-        return self._beside(table).execute(*prepared).first() is not None
+        return prepared.first(self._beside(table)) is not None
 
-    def read(
-        self, described: ObjectType, plan: Plan, identity: Mapping[str, Any]
-    ) -> Row[Any] | None:
+    def read(self, described: ObjectType, plan: Plan, identity: Mapping[str, Any]) -> Row | None:
         """The planned columns of one record."""
         known = self._just_stored
         if known is not None and known.plan is plan and known.identity == identity:
             return known.row
-        statement, equal = self.schema.statements.planned(described.table or "", plan, identity)
-        return self.connection.execute(statement, self.parameters | equal).first()
+        prepared = self.schema.statements.planned(
+            described.table or "", plan, identity, self.parameters
+        )
+        return prepared.first(self.connection)
 
     def count(self, selection: Selection) -> int:
         """How many records the filters leave."""
@@ -228,7 +228,7 @@ class Records:
         order: Sequence[str],
         page: tuple[int, int | None] | None = None,
         extra: Sequence[ColumnElement[Any]] = (),
-    ) -> Iterator[Row[Any]]:
+    ) -> Iterator[Row]:
         """The records that the filters leave, streamed; ``page`` is (offset, items or None).
 
         A row holds the plan's columns first, then the ``extra`` ones.
@@ -240,7 +240,7 @@ class Records:
             statement = statement if items is None else statement.limit(items)
         return self.stream(statement)
 
-    def stream(self, statement: Select[Any]) -> Iterator[Row[Any]]:
+    def stream(self, statement: Select[Any]) -> Iterator[Row]:
         """The rows of a statement, fetched a page at a time while they are used."""
         streamed = statement.execution_options(yield_per=PAGE_OF_ROWS)
         yield from self.connection.execute(streamed, self.parameters)

@@ -1,7 +1,7 @@
 """Statements on one table, worked out once and used with other values each time.
 
 Making a statement costs more than carrying it out; so those that differ in their values alone are
-the same object, whose compiled text SQLAlchemy finds by itself.
+the same object, which is compiled once.
 """
 
 from __future__ import annotations
@@ -14,8 +14,7 @@ import sqlalchemy
 from sqlalchemy import (
     ClauseElement,
     ColumnElement,
-    Delete,
-    Insert,
+    Connection,
     Select,
     Table,
     bindparam,
@@ -23,6 +22,7 @@ from sqlalchemy import (
     select,
 )
 
+from packetserver.store.direct import Direct, Row, Statement
 from packetserver.store.plans import Plan
 
 STATEMENTS_KEPT = 4096
@@ -33,8 +33,29 @@ Columns = tuple[str, ...]
 Compared = tuple[tuple[str, bool], ...]
 """Columns that must be equal to a value, and whether that value is none."""
 
-Prepared = tuple[Any, dict[str, Any]]
-"""A statement and its parameters."""
+
+class Prepared(NamedTuple):
+    """A statement and its values; one that has expressions of SQL among them is made for them."""
+
+    statement: Direct | Statement
+    values: Mapping[str, Any]
+
+    def rows(self, connection: Connection) -> list[Row]:
+        """Carry it out; all rows of its result. Raises DBAPIError, as all of these do."""
+        if isinstance(self.statement, Direct):
+            return self.statement.rows(connection, self.values)
+        return [tuple(row) for row in connection.execute(self.statement)]
+
+    def first(self, connection: Connection) -> Row | None:
+        """The first row of its result; None when there is none."""
+        found = self.rows(connection)
+        return found[0] if found else None
+
+    def change(self, connection: Connection) -> int:
+        """Carry it out; how many rows it has changed."""
+        if isinstance(self.statement, Direct):
+            return self.statement.change(connection, self.values)
+        return connection.execute(self.statement).rowcount
 
 
 class _How(NamedTuple):
@@ -78,22 +99,26 @@ class Statements:
         """Some columns of the rows whose columns are equal to the identity's."""
         how = _How(order, limit, lock)
         if _is_plain(identity.values()):
-            return self._read(table, tuple(columns), _compared(identity), how), _equal(identity)
+            statement = self._read(table, tuple(columns), _compared(identity), how)
+            return Prepared(statement, _equal(identity))
         target = self._tables[table]
-        statement = select(*(target.c[name] for name in columns))
-        return how.applied(statement.where(*_literally(target, identity)), target), {}
+        chosen = select(*(target.c[name] for name in columns)).where(*_literally(target, identity))
+        return Prepared(how.applied(chosen, target), {})
 
-    def planned(self, table: str, plan: Plan, identity: Mapping[str, Any]) -> Prepared:
-        """What a plan selects of one record."""
-        return self._read_planned(table, plan, _compared(identity)), _equal(identity)
+    def planned(
+        self, table: str, plan: Plan, identity: Mapping[str, Any], parameters: Mapping[str, Any]
+    ) -> Prepared:
+        """What a plan selects of one record; ``parameters`` are what the plan leaves open."""
+        statement = self._read_planned(table, plan, _compared(identity))
+        return Prepared(statement, {**parameters, **_equal(identity)})
 
     def exists(self, table: str, identity: Mapping[str, Any]) -> Prepared:
         """Whether there is such a row: a row when there is."""
         if not _is_plain(identity.values()):
             target = self._tables[table]
             found = select(literal(1)).select_from(target).where(*_literally(target, identity))
-            return found.limit(1), {}
-        return self._exists_equal(table, _compared(identity)), _equal(identity)
+            return Prepared(found.limit(1), {})
+        return Prepared(self._exists_equal(table, _compared(identity)), _equal(identity))
 
     def update(
         self, table: str, identity: Mapping[str, Any], values: Mapping[str, Any]
@@ -102,28 +127,30 @@ class Statements:
         if not _is_plain((*identity.values(), *values.values())):
             target = self._tables[table]
             changed = sqlalchemy.update(target).where(*_literally(target, identity))
-            return changed.values(dict(values)), {}
+            return Prepared(changed.values(dict(values)), {})
         parameters = {f"{CHANGED}{name}": value for name, value in values.items()}
         statement = self._update_equal(table, _compared(identity), tuple(values))
-        return statement, parameters | _equal(identity)
+        return Prepared(statement, parameters | _equal(identity))
 
     def delete(self, table: str, identity: Mapping[str, Any]) -> Prepared:
         """Remove such rows."""
         if not _is_plain(identity.values()):
             target = self._tables[table]
-            return sqlalchemy.delete(target).where(*_literally(target, identity)), {}
-        return self._delete_equal(table, _compared(identity)), _equal(identity)
+            return Prepared(sqlalchemy.delete(target).where(*_literally(target, identity)), {})
+        return Prepared(self._delete_equal(table, _compared(identity)), _equal(identity))
 
-    def _insert(self, table: str, key: str | None) -> Insert:
-        """Store a row; its parameters are the columns' names, and it returns the key."""
+    def _insert(self, table: str, key: str | None) -> Direct:
+        """Store a row, given by column names; it returns the key."""
         target = self._tables[table]
         statement = sqlalchemy.insert(target)
-        return statement if key is None else statement.returning(target.c[key])
+        shown = statement if key is None else statement.returning(target.c[key])
+        return Direct(shown, stores_any=True)
 
-    def _insert_shown(self, table: str, key: str, plan: Plan) -> Insert:
+    def _insert_shown(self, table: str, key: str, plan: Plan) -> Direct:
         """The same, but it returns what a plan selects, and then the key."""
         target = self._tables[table]
-        return sqlalchemy.insert(target).returning(*columns_of(plan), target.c[key])
+        statement = sqlalchemy.insert(target).returning(*columns_of(plan), target.c[key])
+        return Direct(statement, stores_any=True)
 
     def _select(
         self,
@@ -131,31 +158,32 @@ class Statements:
         columns: Columns,
         compared: Compared,
         how: _How,
-    ) -> Select[Any]:
+    ) -> Direct:
         target = self._tables[table]
         statement = select(*(target.c[name] for name in columns))
-        return how.applied(statement.where(*conditions(target, compared)), target)
+        return Direct(how.applied(statement.where(*conditions(target, compared)), target))
 
-    def _planned(self, table: str, plan: Plan, compared: Compared) -> Select[Any]:
+    def _planned(self, table: str, plan: Plan, compared: Compared) -> Direct:
         target = self._tables[table]
         statement = select(*columns_of(plan)).select_from(target)
-        return statement.where(*conditions(target, compared))
+        return Direct(statement.where(*conditions(target, compared)))
 
-    def _exists(self, table: str, compared: Compared) -> Select[Any]:
+    def _exists(self, table: str, compared: Compared) -> Direct:
         target = self._tables[table]
         found = select(literal(1)).select_from(target)
-        return found.where(*conditions(target, compared)).limit(1)
+        return Direct(found.where(*conditions(target, compared)).limit(1))
 
-    def _update(self, table: str, compared: Compared, columns: Columns) -> sqlalchemy.Update:
+    def _update(self, table: str, compared: Compared, columns: Columns) -> Direct:
         target = self._tables[table]
         values = {
             name: bindparam(f"{CHANGED}{name}", type_=target.c[name].type) for name in columns
         }
-        return sqlalchemy.update(target).where(*conditions(target, compared)).values(values)
+        changed = sqlalchemy.update(target).where(*conditions(target, compared))
+        return Direct(changed.values(values))
 
-    def _delete(self, table: str, compared: Compared) -> Delete:
+    def _delete(self, table: str, compared: Compared) -> Direct:
         target = self._tables[table]
-        return sqlalchemy.delete(target).where(*conditions(target, compared))
+        return Direct(sqlalchemy.delete(target).where(*conditions(target, compared)))
 
 
 def columns_of(plan: Plan) -> Sequence[ColumnElement[Any]]:

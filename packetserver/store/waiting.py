@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from sqlalchemy import Connection, Insert
+from sqlalchemy import Connection
 from sqlalchemy.exc import DataError, IntegrityError
+
+from packetserver.store.direct import Direct
 
 MOST_WAITING = 500
 
@@ -39,11 +41,11 @@ class WaitingRows:
         return table, rows
 
 
-def stored_together(connection: Connection, statement: Insert, rows: list[dict[str, Any]]) -> bool:
+def stored_together(connection: Connection, statement: Direct, rows: list[dict[str, Any]]) -> bool:
     """Store rows with one statement; whether the database took them all, for else it took none."""
     try:
         with connection.begin_nested():
-            connection.execute(statement, rows)
+            statement.change_all(connection, rows)
     except (DataError, IntegrityError):
         return False
     return True

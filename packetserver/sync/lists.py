@@ -11,10 +11,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from sqlalchemy import ColumnElement, Select, func, or_, select
-from sqlalchemy.engine import Row
 
 from packetserver.store.filters import chosen_order, conditions
-from packetserver.store.plans import Plan
+from packetserver.store.plans import Plan, Row
 from packetserver.store.records import Records, order_of
 from packetserver.store.scope import Selection
 from packetserver.store.statements import columns_of
@@ -60,7 +59,7 @@ class ListWindow:
         """What the filters, and the list's own conditions, demand."""
         return conditions(self.selection)
 
-    def stream(self, statement: Select[Any], plan: Plan, page: Range = WHOLE) -> Iterator[Row[Any]]:
+    def stream(self, statement: Select[Any], plan: Plan, page: Range = WHOLE) -> Iterator[Row]:
         """The planned columns of the records that a select without columns singles out."""
         wanted = statement.with_only_columns(*columns_of(plan), maintain_column_froms=True)
         return self.records.stream(paged(wanted.order_by(*self.ordered()), page))

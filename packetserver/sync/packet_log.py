@@ -10,6 +10,7 @@ from typing import Any
 
 from sqlalchemy import Insert, Integer, MetaData, bindparam, insert, select
 
+from packetserver.store.direct import Direct
 from packetserver.store.records import Records
 from packetserver.sync.sessions import CLIENTS, KEY
 
@@ -51,7 +52,7 @@ class PacketLog:
         if rows:
             statement = records.schema.statements.insert(TRANSACTIONS, None)
             logged = [{**each, "log_id": self._log_id} for each in rows]
-            records.connection.execute(statement, logged)
+            statement.change_all(records.connection, logged)
 
     def _row(self, records: Records, each: LoggedTransaction) -> dict[str, Any]:
         return {
@@ -74,8 +75,8 @@ class PacketLog:
             "entered": now,
         }
         metadata = records.schema.metadata
-        statement = _packet_statement(metadata) if first is None else _both_statement(metadata)
-        return int(records.connection.execute(statement, values | (first or {})).scalar_one())
+        statement = _packet_alone(metadata) if first is None else _both(metadata)
+        return int(statement.value(records.connection, values | (first or {})))
 
 
 def _writes_in_parts(records: Records) -> bool:
@@ -84,6 +85,10 @@ def _writes_in_parts(records: Records) -> bool:
 
 
 @lru_cache(maxsize=4)
+def _packet_alone(metadata: MetaData) -> Direct:
+    return Direct(_packet_statement(metadata))
+
+
 def _packet_statement(metadata: MetaData) -> Insert:
     log = metadata.tables[LOG]
     known = {
@@ -98,14 +103,14 @@ def _packet_statement(metadata: MetaData) -> Insert:
 
 
 @lru_cache(maxsize=4)
-def _both_statement(metadata: MetaData) -> Insert:
+def _both(metadata: MetaData) -> Direct:
     packet = _packet_statement(metadata).cte("packet")
     target = metadata.tables[TRANSACTIONS]
     sent = {name: bindparam(name, type_=target.c[name].type) for name in ROW}
     chosen = select(packet.c.log_id, *sent.values())
     # The database's own default gives the key, for only that knows the sequence of an adopted one.
     both = insert(target).from_select(["log_id", *sent], chosen, include_defaults=False)
-    return both.returning(target.c.log_id)
+    return Direct(both.returning(target.c.log_id))
 
 
 def _fitted(records: Records, column: str, text: str | None) -> str | None:

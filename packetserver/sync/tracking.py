@@ -20,10 +20,9 @@ from sqlalchemy import (
     select,
     true,
 )
-from sqlalchemy.engine import Row
 
 from packetserver.errors import TransactionFailure
-from packetserver.store.plans import Plan
+from packetserver.store.plans import Plan, Row
 from packetserver.store.statistics import heed_growth
 from packetserver.sync.lists import ListWindow, Range, paged
 from packetserver.sync.numbers import Numbers
@@ -83,7 +82,7 @@ class TrackedList:
         batch.add(paged(rows, (skipped, self._items)), *self._change(), UPDATE)
         return batch
 
-    def sent(self, batch: Batch, plan: Plan) -> Iterator[Row[Any]]:
+    def sent(self, batch: Batch, plan: Plan) -> Iterator[Row]:
         """The planned columns of what a batch holds, as the records are now."""
         noted = self._records.table(TABLE).alias()
         joined = self._within.selection.scope.table.join(

@@ -14,9 +14,9 @@ from typing import Any
 
 import pytest
 from sqlalchemy import Engine
+from watching import CARRYING_OUT
 
 EXECUTE, COMMIT, ROLLBACK = "execute", "commit", "rollback"
-CARRYING_OUT = ("do_execute", "do_executemany", "do_execute_no_params")
 
 
 class Kind(enum.Enum):

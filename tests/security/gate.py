@@ -11,8 +11,8 @@ from typing import Any
 
 from driving import HOST, ListSink
 from security.conftest import CountingHasher
-from sqlalchemy import event
 from sync.office import Clock, item
+from watching import told_of_statements
 
 from packetserver.engine.assembly import load_schema, preferences_of
 from packetserver.engine.packet import Options, Packet, Transaction
@@ -97,9 +97,5 @@ def open_gate(
     authenticator = Authenticator(given, memory, seconds or (lambda: 0.0), hasher=hasher)
     with contextlib.closing(Database(url, "America/New_York")) as database:
         gate = Gate(Engine(database, load_schema(), authenticator, preferences), clock, hasher)
-        event.listen(
-            database.engine,
-            "before_cursor_execute",
-            lambda connection, cursor, statement, *more: gate.statements.append(statement),
-        )
-        yield gate
+        with told_of_statements(database.engine, gate.statements.append):
+            yield gate

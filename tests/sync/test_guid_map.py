@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterator
-from contextlib import contextmanager
 
 import pytest
 from driving import item
-from sqlalchemy import event
 from sync.office import Office, Party
+from watching import watched_statements
 
 from packetserver.engine.packet import Item, Property
 
@@ -34,21 +32,6 @@ def account_of(office: Office, answer_key: str) -> int | None:
     (row,) = office.rows("contact", contact_id=int(answer_key))
     found = row["org_id"]
     return None if found is None else int(found)
-
-
-@contextmanager
-def counted_statements(office: Office) -> Iterator[list[str]]:
-    """The statements that the database gets meanwhile."""
-    seen: list[str] = []
-
-    def note(_connection: object, _cursor: object, statement: str, *_: object) -> None:
-        seen.append(statement)
-
-    event.listen(office.engine.database.engine, "before_cursor_execute", note)
-    try:
-        yield seen
-    finally:
-        event.remove(office.engine.database.engine, "before_cursor_execute", note)
 
 
 def test_a_reference_by_lookup(office: Office) -> None:
@@ -145,7 +128,7 @@ def test_one_query_finds_all_guids_of_an_item(office: Office) -> None:
     properties = [Property("orgId", str(number), "account") for number in (1, 2, 3)]
     plain = [Property(key, value) for key, value in PERSON.items()]
     many = Item("contact", {"action": "insert"}, (*plain, *properties))
-    with counted_statements(office) as statements:
+    with watched_statements(office.engine.database.engine) as statements:
         (answer,) = client.send_all([many], meta=["id"])
     assert answer.errors == ()
     assert len([each for each in statements if "sync_map" in each]) == 1
@@ -158,7 +141,7 @@ def test_guids_of_a_list_cost_no_query_of_their_own(office: Office) -> None:
     client.send("contactList", "select", meta=meta)
     lengths = []
     for _ in range(2):
-        with counted_statements(office) as statements:
+        with watched_statements(office.engine.database.engine) as statements:
             answer = client.send("contactList", "select", meta=meta)
         assert answer.errors == ()
         lengths.append(len(statements))

@@ -10,7 +10,7 @@ import psycopg
 import pytest
 from conftest import prepare
 from driving import ADMIN, CLIENT, Driver
-from sqlalchemy import event
+from watching import told_of_statements
 
 from databases import running_postgres, running_replica
 from packetserver.engine.assembly import build_engine
@@ -87,18 +87,13 @@ def serving(primary: str, replica: str | None) -> Iterator[Watched]:
     """A server, as each of several would be."""
     engine = build_engine(Settings(database_url=primary, replica_url=replica))
     watched = Watched(engine)
-    if engine.replica is not None:
-        event.listen(
-            engine.replica.database.engine,
-            "before_cursor_execute",
-            lambda _connection, _cursor, statement, *_: watched.asked.append(statement),
-        )
-    try:
-        yield watched
-    finally:
-        engine.database.close()
+    with contextlib.ExitStack() as ending:
+        ending.callback(engine.database.close)
         if engine.replica is not None:
-            engine.replica.database.close()
+            replica = engine.replica.database
+            ending.callback(replica.close)
+            ending.enter_context(told_of_statements(replica.engine, watched.asked.append))
+        yield watched
 
 
 def test_the_replica_knows_what_another_server_has_just_stored(replaying):
@@ -145,12 +140,12 @@ def test_a_replica_that_fails_half_way_is_replaced_by_the_primary(pair):
         key = driver.one("account", "insert", {"name": "Half"}, ["id"]).records[0]["id"]
         assert server.engine.replica is not None
 
-        def break_off(_connection, _cursor, statement, *_):
+        def break_off(statement):
             if "FROM organization" in statement:
                 pair.control(END_OTHERS)
 
-        event.listen(server.engine.replica.database.engine, "before_cursor_execute", break_off)
-        found = driver.one("account", "select", {"id": key}, ["name"])
+        with told_of_statements(server.engine.replica.database.engine, break_off):
+            found = driver.one("account", "select", {"id": key}, ["name"])
         assert [each.texts for each in found.records] == [("Half",)]
         assert server.engine.replica.is_resting()
 

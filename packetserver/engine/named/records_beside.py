@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from sqlalchemy.engine import RowMapping
-
 from packetserver.catalogue.model import NOW, Field
 from packetserver.engine.context import Call
 from packetserver.errors import TransactionFailure
@@ -15,11 +13,11 @@ from packetserver.store.records import Records
 
 def rows_of(
     records: Records, table: str, columns: Sequence[str], identity: Mapping[str, Any]
-) -> Sequence[RowMapping]:
+) -> list[dict[str, Any]]:
     """Some columns of every row with equal columns, the oldest key first."""
     key = records.schema.catalogue.tables[table].key
     prepared = records.schema.statements.read(table, columns, identity, order=key)
-    return records.connection.execute(*prepared).mappings().all()
+    return [dict(zip(columns, row, strict=True)) for row in prepared.rows(records.connection)]
 
 
 def column_of(records: Records, table: str, column: str, key: Any) -> Any:

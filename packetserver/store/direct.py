@@ -1,0 +1,215 @@
+"""Statements that are compiled once and then handed to the driver as they are.
+
+Most of what a small packet costs is not its statements but the way to them: SQLAlchemy looks for
+the compiled text of a statement, and describes its result, each time anew. What goes with every
+packet takes the short way. It is SQLAlchemy's own statement all the same, on its connection, within
+its transaction, and it fails with SQLAlchemy's own errors.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any, TypeAlias, TypeVar, cast
+
+from sqlalchemy import Connection, Delete, Insert, Select, Update
+from sqlalchemy.engine import Dialect
+from sqlalchemy.exc import DBAPIError
+
+Row: TypeAlias = tuple[Any, ...]
+Statement: TypeAlias = Select[Any] | Insert | Update | Delete
+Convert: TypeAlias = Callable[[Any], Any]
+Taken = TypeVar("Taken")
+
+CURSOR = "packetserver_cursor"
+"""Where a connection keeps the cursor that its statements share: each is done before the next."""
+
+
+class Direct:
+    """A statement whose values alone differ; safe to use on many connections at once.
+
+    One that ``stores_any`` is an insert which names the columns of the values that it is given.
+    """
+
+    def __init__(self, statement: Statement, *, stores_any: bool = False) -> None:
+        self.statement = statement
+        self._stores_any = stores_any
+        self._forms: dict[tuple[str, ...], _Form] = {}
+
+    def rows(self, connection: Connection, values: Mapping[str, Any]) -> list[Row]:
+        """Carry it out; all rows of its result. Raises DBAPIError, as all of these do."""
+        form = self._form(connection.dialect, values)
+        if form.is_different_each_time:
+            return [tuple(row) for row in connection.execute(self.statement, values)]
+        return carry_out(connection, form.text, form.parameters(values), form.rows)
+
+    def first(self, connection: Connection, values: Mapping[str, Any]) -> Row | None:
+        """The first row of its result; None when there is none."""
+        found = self.rows(connection, values)
+        return found[0] if found else None
+
+    def value(self, connection: Connection, values: Mapping[str, Any]) -> Any:
+        """The first column of the first row; None when there is none."""
+        found = self.rows(connection, values)
+        return found[0][0] if found else None
+
+    def change(self, connection: Connection, values: Mapping[str, Any]) -> int:
+        """Carry it out; how many rows it has changed."""
+        form = self._form(connection.dialect, values)
+        if form.is_different_each_time:
+            return connection.execute(self.statement, values).rowcount
+        return carry_out(connection, form.text, form.parameters(values), _count)
+
+    def change_all(self, connection: Connection, rows: Sequence[Mapping[str, Any]]) -> None:
+        """Carry it out with each of the rows, which have the same columns."""
+        dialect = connection.dialect
+        if len(rows) == 1:
+            self.change(connection, rows[0])
+            return
+        form = self._form(dialect, rows[0])
+        # Many rows in one statement save more than the short way does.
+        if form.is_different_each_time or dialect.use_insertmanyvalues_wo_returning:
+            connection.execute(self.statement, rows)
+            return
+        parameters = [form.parameters(each) for each in rows]
+        carry_out(connection, form.text, parameters, _count, dialect.do_executemany)
+
+    def _form(self, dialect: Dialect, values: Mapping[str, Any]) -> _Form:
+        key = (dialect.name, *values) if self._stores_any else (dialect.name,)
+        form = self._forms.get(key)
+        if form is None:
+            columns = list(values) if self._stores_any else None
+            form = self._forms[key] = _Form(self.statement, dialect, columns)
+        return form
+
+
+class _Form:
+    """A statement as one kind of database takes it."""
+
+    def __init__(
+        self, statement: Statement, dialect: Dialect, columns: Sequence[str] | None
+    ) -> None:
+        compiled = statement.compile(dialect=dialect, column_keys=columns)
+        self.text = compiled.string
+        self._dialect = dialect
+        self._names = compiled.positiontup
+        self._constants = {
+            name: each.value for each, name in compiled.bind_names.items() if not each.required
+        }
+        self._senders = _conversions(
+            (name, each.type.dialect_impl(dialect).bind_processor(dialect))
+            for each, name in compiled.bind_names.items()
+        )
+        self._columns = () if isinstance(statement, Delete) else tuple(statement.exported_columns)
+        self._readers: dict[int, Convert] | None = None
+        self.is_different_each_time = bool(
+            compiled.post_compile_params
+            or compiled.literal_execute_params
+            or compiled.escaped_bind_names
+            or compiled.insert_prefetch
+            or compiled.update_prefetch
+        )
+        """Whether SQLAlchemy still has to do something to it whenever it is carried out."""
+
+    def parameters(self, values: Mapping[str, Any]) -> Any:
+        """The values as the driver takes them; those that are not asked for are left out."""
+        named = {**self._constants, **values} if self._constants else values
+        if self._senders:
+            named = dict(named)
+            for name, convert in self._senders.items():
+                named[name] = convert(named[name])
+        return named if self._names is None else tuple([named[name] for name in self._names])
+
+    def rows(self, cursor: Any) -> list[Row]:
+        """The rows of a result, with values as they are meant."""
+        found: list[Row] = cursor.fetchall()
+        if self._readers is None:
+            self._readers = self._reading(cursor.description)
+        return [self._converted(row) for row in found] if self._readers else found
+
+    def _converted(self, row: Row) -> Row:
+        values = list(row)
+        for place, convert in (self._readers or {}).items():
+            values[place] = convert(values[place])
+        return tuple(values)
+
+    def _reading(self, description: Sequence[Sequence[Any]]) -> dict[int, Convert]:
+        """By place: how a value that the driver gives is read."""
+        return _conversions(
+            (place, each.type.dialect_impl(self._dialect).result_processor(self._dialect, told[1]))
+            for place, (each, told) in enumerate(zip(self._columns, description, strict=True))
+        )
+
+
+Key = TypeVar("Key")
+
+
+def _conversions(found: Iterable[tuple[Key, Convert | None]]) -> dict[Key, Convert]:
+    """Those that convert anything."""
+    return {key: convert for key, convert in found if convert is not None}
+
+
+def _count(cursor: Any) -> int:
+    return int(cursor.rowcount)
+
+
+def carry_out(
+    connection: Connection,
+    text: str,
+    parameters: Any,
+    take: Callable[[Any], Taken],
+    how: Callable[..., None] | None = None,
+) -> Taken:
+    """Carry out a statement of the driver's, within a transaction, and take what its cursor tells.
+
+    ``how`` is the dialect's way to do so, where it is not the usual one. Raises DBAPIError.
+    """
+    if not connection.in_transaction():
+        connection.begin()
+    return carry_out_as_is(connection, text, parameters, take, how)
+
+
+def carry_out_as_is(
+    connection: Connection,
+    text: str,
+    parameters: Any,
+    take: Callable[[Any], Taken],
+    how: Callable[..., None] | None = None,
+) -> Taken:
+    """The same, whether within a transaction or not."""
+    dialect, kept = connection.dialect, connection.info
+    try:
+        cursor = kept.get(CURSOR)
+        if cursor is None:
+            cursor = kept[CURSOR] = connection.connection.cursor()
+        (how or dialect.do_execute)(cursor, text, parameters)
+        return take(cursor)
+    except dialect.loaded_dbapi.Error as error:
+        raise _as_of_sqlalchemy(connection, text, error) from error
+
+
+def _as_of_sqlalchemy(connection: Connection, text: str, error: Any) -> Exception:
+    """An error of the driver as SQLAlchemy would raise it, and with what that does at one."""
+    dialect = connection.dialect
+    is_lost = dialect.is_disconnect(error, connection.connection, None)
+    leave_out_rows(error)
+    if is_lost:
+        connection.invalidate(error)
+    found = DBAPIError.instance(
+        text,
+        None,
+        error,
+        dialect.loaded_dbapi.Error,
+        hide_parameters=True,
+        connection_invalidated=is_lost,
+        dialect=dialect,
+    )
+    return cast("Exception", found)
+
+
+def leave_out_rows(error: Any) -> bool:
+    """Leave PostgreSQL's details out of an error: they show the whole row, with its secrets."""
+    facts = getattr(error, "diag", None)
+    if facts is None or not facts.message_detail:
+        return False
+    error.args = (facts.message_primary or "",)
+    return True
