@@ -6,6 +6,7 @@ import contextlib
 import errno
 import gc
 import resource
+import select
 import socket
 import sys
 import time
@@ -26,6 +27,9 @@ RETRY_SECONDS = 1
 
 RECEIVED_BYTES = 64 * 1024
 """What is taken from a connection at a time: gunicorn holds it twice, for every client."""
+
+NEXT_MILLISECONDS = 20
+"""How long a thread waits for the next request on its connection before it turns to others."""
 
 SWITCH_SECONDS = 0.001
 """How long a thread may compute while another one waits: a small packet waits a dozen times."""
@@ -90,7 +94,17 @@ class PacketWorker(ThreadWorker):  # type: ignore[misc]
             self.accept(listener)
 
     def handle(self, conn: TConn) -> Any:
-        """Read a request and answer it; in a thread."""
+        """Read a request and answer it, and those that follow at once; in a thread.
+
+        A client that has much to send does so packet by packet. To give its connection back to
+        the main thread each time, which waits for it and wakes another one, costs both of them.
+        """
+        while True:
+            stays_open = self._handle_one(conn)
+            if stays_open is not True or not (self.alive and _goes_on(conn)):
+                return stays_open
+
+    def _handle_one(self, conn: TConn) -> Any:
         self._deadlines.set(conn, self.headers_seconds, partial(_end, conn))
         try:
             return super().handle(conn)
@@ -103,6 +117,15 @@ class PacketWorker(ThreadWorker):  # type: ignore[misc]
             # It was too late by a moment, and the connection is at its end.
             raise ConnectionResetError(errno.ECONNRESET, "The headers came too slowly")
         return super().handle_request(req, conn)
+
+
+def _goes_on(conn: TConn) -> bool:
+    """Whether the next request is there, or comes in a moment; gunicorn waits for later ones."""
+    if conn.parser.unreader.buf.getvalue():
+        return True
+    watched = select.poll()
+    watched.register(conn.sock, select.POLLIN)
+    return bool(watched.poll(NEXT_MILLISECONDS))
 
 
 def _end(conn: TConn) -> None:
