@@ -124,7 +124,8 @@ def _role_statement(metadata: MetaData) -> Direct:
         .join(permission, permission.c.permission_id == role.c.permission_id)
         .where(permission.c.permission == bindparam("base", type_=String))
         .where(permission.c.enabled.is_(True))
-        .where(role.c.role_id == bindparam("role", type_=Integer))
+        .where(role.c.role_id == bindparam("role", type_=Integer)),
+        stands_alone=True,
     )
 
 

@@ -189,12 +189,14 @@ _ROLE_THAT_COUNTS = case((_ACCESS.c.alias > 0, _ACTING_ROLE.c.role_id), else_=_A
 @cache
 def _users(asked: int) -> Direct:
     """Users, and what they hold of so many permissions; a packet asks about few."""
-    return Direct(_USERS_BY_NAME.add_columns(_permitted(_ROLE_THAT_COUNTS, asked)))
+    permitted = _permitted(_ROLE_THAT_COUNTS, asked)
+    return Direct(_USERS_BY_NAME.add_columns(permitted), stands_alone=True)
 
 
 @cache
 def _clients(asked: int) -> Direct:
-    return Direct(_CLIENT_BY_ID.add_columns(_permitted(_ACCESS.c.role_id, asked)))
+    permitted = _permitted(_ACCESS.c.role_id, asked)
+    return Direct(_CLIENT_BY_ID.add_columns(permitted), stands_alone=True)
 
 
 # The old value is part of the condition: a secret that was changed meanwhile stays changed.

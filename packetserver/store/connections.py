@@ -8,21 +8,21 @@ import pathlib
 import select
 import sqlite3
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, nullcontext
 from functools import partial
-from typing import Any
+from typing import Any, NamedTuple
 
 import psycopg
 import sqlalchemy
 from psycopg.conninfo import make_conninfo
-from sqlalchemy import Connection, Engine, event
+from sqlalchemy import Engine, event
 from sqlalchemy.engine import URL, Dialect, ExceptionContext
 from sqlalchemy.exc import InvalidatePoolError
-from sqlalchemy.pool import ConnectionPoolEntry
+from sqlalchemy.pool import ConnectionPoolEntry, PoolProxiedConnection
 
 from packetserver.errors import SettingsError
-from packetserver.store.direct import carry_out_as_is, leave_out_rows
+from packetserver.store.direct import leave_out_rows
 from packetserver.store.limits import Limits
 
 POOL_SECONDS = 10
@@ -30,6 +30,9 @@ POOL_SECONDS = 10
 
 TRUSTED_SECONDS = 30
 """How long a pooled connection of PostgreSQL may have rested without being asked if it lives."""
+
+USE = "packetserver_use"
+"""Where a connection keeps what it is used for."""
 
 NOTICING_A_DEAD_HOST: Mapping[str, int] = {
     "keepalives_idle": 30,
@@ -43,6 +46,16 @@ What is sent to it must be confirmed within 30,000 ms; while nothing is sent, it
 """
 
 
+class Use(NamedTuple):
+    """Whether a connection will write, and how many seconds it waits for that, else as usual."""
+
+    writes: bool = False
+    patience: float | None = None
+
+
+READING = Use()
+
+
 def open_sqlite(url: URL, limits: Limits) -> Engine:
     """An engine on a file, whose folder is made, or on a database in memory."""
     in_memory = not url.database or url.database == ":memory:"
@@ -54,7 +67,7 @@ def open_sqlite(url: URL, limits: Limits) -> Engine:
     if not in_memory and "uri" not in url.query:
         event.listen(engine, "do_connect", partial(_make_private, url.database or ""))
     event.listen(engine, "connect", _prepare_sqlite)
-    event.listen(engine, "begin", partial(_begin_sqlite, limits.lock_seconds))
+    _begin_by(engine, partial(_begin_sqlite, limits.lock_seconds))
     return engine
 
 
@@ -65,10 +78,29 @@ def open_server(url: URL, time_zone: str | None, limits: Limits) -> Engine:
     engine = sqlalchemy.create_engine(
         url, connect_args=arguments, hide_parameters=True, **_pool(limits)
     )
+    event.listen(engine, "connect", _prepare_server)
+    _begin_by(engine, _begin_server)
     event.listen(engine, "handle_error", _leave_out_rows)
     event.listen(engine, "checkin", _note_rest)
     event.listen(engine, "checkout", partial(_check_alive, engine.dialect))
     return engine
+
+
+def _prepare_server(connection: psycopg.Connection[Any], record: Any) -> None:
+    # The driver must not begin transactions by itself: what only reads needs none.
+    connection.autocommit = True
+
+
+def _begin_by(engine: Engine, begin: Callable[[Dialect, PoolProxiedConnection], None]) -> None:
+    """Have SQLAlchemy begin transactions in this way.
+
+    Its event `begin` is no place for that: a connection on which it fails is never begun again.
+    """
+    engine.dialect.do_begin = partial(begin, engine.dialect)  # type: ignore[method-assign]
+
+
+def _begin_server(dialect: Dialect, connection: PoolProxiedConnection) -> None:
+    dialect.do_execute(connection.cursor(), "BEGIN", None)
 
 
 def _leave_out_rows(context: ExceptionContext) -> None:
@@ -170,25 +202,24 @@ def _lower(value: Any) -> Any:
     return value.lower() if isinstance(value, str) else value
 
 
-def _begin_sqlite(usual: float, connection: Connection) -> None:
-    options = connection.get_execution_options()
-    if not options.get("packetserver_writes", False):
-        _run(connection, "BEGIN")
+def _begin_sqlite(usual: float, dialect: Dialect, connection: PoolProxiedConnection) -> None:
+    """Begin as the connection is to be used; a writer waits its turn at once."""
+    use: Use = connection.info.get(USE, READING)
+    cursor = connection.cursor()
+    if not use.writes:
+        dialect.do_execute(cursor, "BEGIN", ())
         return
-    patience = options.get("packetserver_patience")
-    with nullcontext() if patience is None else _waiting_for(connection, patience, usual):
-        _run(connection, "BEGIN IMMEDIATE")
+    patient = nullcontext() if use.patience is None else _waiting(dialect, cursor, use, usual)
+    with patient:
+        dialect.do_execute(cursor, "BEGIN IMMEDIATE", ())
 
 
 @contextmanager
-def _waiting_for(connection: Connection, seconds: float, usual: float) -> Iterator[None]:
+def _waiting(dialect: Dialect, cursor: Any, use: Use, usual: float) -> Iterator[None]:
     """Lets statements wait only so long for another writer, and afterwards as long as usual."""
-    _run(connection, f"PRAGMA busy_timeout = {int(seconds * 1000)}")
+    dialect.do_execute(cursor, f"PRAGMA busy_timeout = {int((use.patience or 0) * 1000)}", ())
     try:
         yield
     finally:
-        _run(connection, f"PRAGMA busy_timeout = {int(usual * 1000)}")
-
-
-def _run(connection: Connection, text: str) -> None:
-    carry_out_as_is(connection, text, (), lambda cursor: cursor.fetchall())
+        dialect.do_execute(cursor, f"PRAGMA busy_timeout = {int(usual * 1000)}", ())
+        cursor.fetchall()

@@ -12,7 +12,7 @@ from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import InvalidRequestError
 
 from packetserver.errors import SettingsError, StoreBusy, StoreUnavailable
-from packetserver.store.connections import open_server, open_sqlite
+from packetserver.store.connections import USE, Use, open_server, open_sqlite
 from packetserver.store.failures import translated_errors
 from packetserver.store.limits import Limits
 
@@ -62,7 +62,7 @@ class Database:
             writes=writes, seconds=self.limits.lock_seconds if patience is None else patience
         )
         with translated_errors(), turn, self._taken() as connection:
-            connection.execution_options(packetserver_writes=writes, packetserver_patience=patience)
+            connection.info[USE] = Use(writes, patience)
             yield connection
 
     def _taken(self) -> Connection:

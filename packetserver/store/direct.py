@@ -20,19 +20,28 @@ Statement: TypeAlias = Select[Any] | Insert | Update | Delete
 Convert: TypeAlias = Callable[[Any], Any]
 Taken = TypeVar("Taken")
 
-CURSOR = "packetserver_cursor"
-"""Where a connection keeps the cursor that its statements share: each is done before the next."""
+CURSORS = "packetserver_cursors"
+"""Where a connection keeps a cursor for each text, which remembers how its values are sent."""
+
+CURSORS_KEPT = 100
+ROWS_KEPT = 100
+"""A cursor keeps its last result; one that is longer goes with its cursor."""
 
 
 class Direct:
     """A statement whose values alone differ; safe to use on many connections at once.
 
     One that ``stores_any`` is an insert which names the columns of the values that it is given.
+    One that ``stands_alone`` is as good without a transaction, as a whole or not at all, where none
+    has begun: what only reads, and locks nothing, or what is all that is written.
     """
 
-    def __init__(self, statement: Statement, *, stores_any: bool = False) -> None:
+    def __init__(
+        self, statement: Statement, *, stores_any: bool = False, stands_alone: bool = False
+    ) -> None:
         self.statement = statement
         self._stores_any = stores_any
+        self._stands_alone = stands_alone
         self._forms: dict[tuple[str, ...], _Form] = {}
 
     def rows(self, connection: Connection, values: Mapping[str, Any]) -> list[Row]:
@@ -40,6 +49,7 @@ class Direct:
         form = self._form(connection.dialect, values)
         if form.is_different_each_time:
             return [tuple(row) for row in connection.execute(self.statement, values)]
+        self._begin(connection)
         return carry_out(connection, form.text, form.parameters(values), form.rows)
 
     def first(self, connection: Connection, values: Mapping[str, Any]) -> Row | None:
@@ -57,6 +67,7 @@ class Direct:
         form = self._form(connection.dialect, values)
         if form.is_different_each_time:
             return connection.execute(self.statement, values).rowcount
+        self._begin(connection)
         return carry_out(connection, form.text, form.parameters(values), _count)
 
     def change_all(self, connection: Connection, rows: Sequence[Mapping[str, Any]]) -> None:
@@ -71,7 +82,15 @@ class Direct:
             connection.execute(self.statement, rows)
             return
         parameters = [form.parameters(each) for each in rows]
+        self._begin(connection)
         carry_out(connection, form.text, parameters, _count, dialect.do_executemany)
+
+    def _begin(self, connection: Connection) -> None:
+        if connection.in_transaction():
+            return
+        # In a file, what is read within one transaction is of one moment, and to begin costs nothing.
+        if not self._stands_alone or connection.dialect.name == "sqlite":
+            connection.begin()
 
     def _form(self, dialect: Dialect, values: Mapping[str, Any]) -> _Form:
         key = (dialect.name, *values) if self._stores_any else (dialect.name,)
@@ -159,32 +178,26 @@ def carry_out(
     take: Callable[[Any], Taken],
     how: Callable[..., None] | None = None,
 ) -> Taken:
-    """Carry out a statement of the driver's, within a transaction, and take what its cursor tells.
+    """Carry out a statement of the driver's, and take what its cursor tells; it begins nothing.
 
     ``how`` is the dialect's way to do so, where it is not the usual one. Raises DBAPIError.
     """
-    if not connection.in_transaction():
-        connection.begin()
-    return carry_out_as_is(connection, text, parameters, take, how)
-
-
-def carry_out_as_is(
-    connection: Connection,
-    text: str,
-    parameters: Any,
-    take: Callable[[Any], Taken],
-    how: Callable[..., None] | None = None,
-) -> Taken:
-    """The same, whether within a transaction or not."""
-    dialect, kept = connection.dialect, connection.info
+    dialect = connection.dialect
     try:
-        cursor = kept.get(CURSOR)
+        kept = connection.info.setdefault(CURSORS, {})
+        cursor = kept.get(text)
         if cursor is None:
-            cursor = kept[CURSOR] = connection.connection.cursor()
+            cursor = connection.connection.cursor()
+            if len(kept) >= CURSORS_KEPT:
+                kept.clear()
+            kept[text] = cursor
         (how or dialect.do_execute)(cursor, text, parameters)
-        return take(cursor)
+        taken = take(cursor)
     except dialect.loaded_dbapi.Error as error:
         raise _as_of_sqlalchemy(connection, text, error) from error
+    if cursor.rowcount > ROWS_KEPT:
+        del kept[text]
+    return taken
 
 
 def _as_of_sqlalchemy(connection: Connection, text: str, error: Any) -> Exception:

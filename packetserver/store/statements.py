@@ -161,17 +161,18 @@ class Statements:
     ) -> Direct:
         target = self._tables[table]
         statement = select(*(target.c[name] for name in columns))
-        return Direct(how.applied(statement.where(*conditions(target, compared)), target))
+        chosen = how.applied(statement.where(*conditions(target, compared)), target)
+        return Direct(chosen, stands_alone=not how.lock)
 
     def _planned(self, table: str, plan: Plan, compared: Compared) -> Direct:
         target = self._tables[table]
         statement = select(*columns_of(plan)).select_from(target)
-        return Direct(statement.where(*conditions(target, compared)))
+        return Direct(statement.where(*conditions(target, compared)), stands_alone=True)
 
     def _exists(self, table: str, compared: Compared) -> Direct:
         target = self._tables[table]
         found = select(literal(1)).select_from(target)
-        return Direct(found.where(*conditions(target, compared)).limit(1))
+        return Direct(found.where(*conditions(target, compared)).limit(1), stands_alone=True)
 
     def _update(self, table: str, compared: Compared, columns: Columns) -> Direct:
         target = self._tables[table]

@@ -46,9 +46,11 @@ class PacketLog:
         """Log transactions, and the packet itself if that has not been done."""
         rows = [self._row(records, each) for each in transactions]
         if self._log_id is None:
-            first = rows[0] if rows and _writes_in_parts(records) else None
-            self._log_id = self._write_packet(records, now, first)
-            rows = rows if first is None else rows[1:]
+            first, more = (
+                (rows[0], rows[1:]) if rows and _writes_in_parts(records) else (None, rows)
+            )
+            self._log_id = self._write_packet(records, now, first, is_all=not more)
+            rows = more
         if rows:
             statement = records.schema.statements.insert(TRANSACTIONS, None)
             logged = [{**each, "log_id": self._log_id} for each in rows]
@@ -64,7 +66,9 @@ class PacketLog:
             "message": _fitted(records, "message", each.message),
         }
 
-    def _write_packet(self, records: Records, now: datetime, first: dict[str, Any] | None) -> int:
+    def _write_packet(
+        self, records: Records, now: datetime, first: dict[str, Any] | None, *, is_all: bool
+    ) -> int:
         """Log the packet, and the first of its transactions with it where there is one."""
         # One statement: what is not there is named by no row, and so is empty in the log. That may
         # be the client, too, for the packet may have removed its own.
@@ -75,7 +79,7 @@ class PacketLog:
             "entered": now,
         }
         metadata = records.schema.metadata
-        statement = _packet_alone(metadata) if first is None else _both(metadata)
+        statement = _packet_alone(metadata) if first is None else _both(metadata, is_all)
         return int(statement.value(records.connection, values | (first or {})))
 
 
@@ -102,15 +106,16 @@ def _packet_statement(metadata: MetaData) -> Insert:
     return insert(log).values(known | told).returning(log.c.log_id)
 
 
-@lru_cache(maxsize=4)
-def _both(metadata: MetaData) -> Direct:
+@lru_cache(maxsize=8)
+def _both(metadata: MetaData, is_all: bool) -> Direct:  # noqa: FBT001 - lru_cache keeps by it
+    """The packet and a transaction; when that ``is_all``, it may be logged without more ado."""
     packet = _packet_statement(metadata).cte("packet")
     target = metadata.tables[TRANSACTIONS]
     sent = {name: bindparam(name, type_=target.c[name].type) for name in ROW}
     chosen = select(packet.c.log_id, *sent.values())
     # The database's own default gives the key, for only that knows the sequence of an adopted one.
     both = insert(target).from_select(["log_id", *sent], chosen, include_defaults=False)
-    return Direct(both.returning(target.c.log_id))
+    return Direct(both.returning(target.c.log_id), stands_alone=is_all)
 
 
 def _fitted(records: Records, column: str, text: str | None) -> str | None:

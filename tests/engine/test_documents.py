@@ -18,6 +18,7 @@ from packetserver.engine.document_record import Document
 from packetserver.engine.process import Engine
 from packetserver.errors import PacketTooLarge, StoreUnavailable
 from packetserver.security.credentials import Credentials
+from packetserver.store.connections import USE
 from packetserver.store.file_library import FileLibrary
 from packetserver.store.unit_of_work import UnitOfWork
 
@@ -338,7 +339,7 @@ def failing_commits(*, done: bool) -> Callable[[UnitOfWork], None]:
     commit = UnitOfWork.commit
 
     def fail(work: UnitOfWork) -> None:
-        writes = work.connection.get_execution_options()["packetserver_writes"]
+        writes = work.connection.info[USE].writes
         if done or not writes:
             commit(work)
         if writes:

@@ -9,14 +9,16 @@ import socket
 import sqlite3
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import pytest
+from psycopg.pq import TransactionStatus
 from sqlalchemy import Engine
 from watching import CARRYING_OUT
 
 EXECUTE, COMMIT, ROLLBACK = "execute", "commit", "rollback"
+READING = ("SELECT", "PRAGMA")
 
 
 class Kind(enum.Enum):
@@ -47,6 +49,13 @@ class Step:
 
     kind: str
     text: str
+    is_alone: bool = False
+    """Whether it was a transaction by itself, and wrote something."""
+
+    @property
+    def commits(self) -> bool:
+        """Whether something is there to stay after it."""
+        return self.kind == COMMIT or self.is_alone
 
     @property
     def faults(self) -> tuple[Kind, ...]:
@@ -81,15 +90,23 @@ class Watched:
             self.fired += 1
             self.on_fault()
             if self.kind is Kind.UNANSWERED:
-                self._carry_out(step, carry_out)
+                self._carry_out(step, connection, carry_out)
             _fail(connection, self.kind, self.place)
-        self._carry_out(step, carry_out)
+        self._carry_out(step, connection, carry_out)
 
-    def _carry_out(self, step: Step, carry_out: Callable[[], None]) -> None:
+    def _carry_out(self, step: Step, connection: Any, carry_out: Callable[[], None]) -> None:
         carry_out()
-        if step.kind == COMMIT:
+        if step.kind == EXECUTE and not step.text.startswith(READING):
+            step = self.steps[-1] = replace(step, is_alone=not _is_in_transaction(connection))
+        if step.commits:
             self.commits += 1
             self.after_commit()
+
+
+def _is_in_transaction(connection: Any) -> bool:
+    if isinstance(connection, sqlite3.Connection):
+        return connection.in_transaction
+    return bool(connection.info.transaction_status != TransactionStatus.IDLE)
 
 
 def _fail(connection: Any, kind: Kind, place: int) -> None:

@@ -167,7 +167,7 @@ class Sweep:
         _, status = os.waitpid(child, 0)
         assert os.WIFSIGNALED(status), (fault, status)
         assert os.WTERMSIG(status) == signal.SIGKILL
-        commits = sum(step.kind == COMMIT for step in self.reference.steps[: fault.place - 1])
+        commits = sum(step.commits for step in self.reference.steps[: fault.place - 1])
         self._check(fault, commits)
         return commits
 

@@ -137,3 +137,24 @@ def test_a_connection_that_is_lost_is_not_used_again(databases):
             assert raised.value.connection_invalidated
         with database.connect() as connection:
             assert clock.value(connection, {}) is not None
+
+
+def test_a_connection_that_could_not_begin_commits_nothing_by_itself(database, monkeypatch):
+    """SQLAlchemy must begin again whichever way the next statement takes."""
+    with database.connect(writes=True) as connection:
+        original, refusing = connection.dialect.do_execute, [True]
+
+        def refuse_once(cursor, text, *more):
+            if text.startswith("BEGIN") and refusing.pop():
+                original(cursor, "SELECT nothing FROM nowhere", ())
+            original(cursor, text, *more)
+
+        monkeypatch.setattr(connection.dialect, "do_execute", refuse_once)
+        with pytest.raises(DBAPIError):
+            STORE.rows(connection, ROW)
+        refusing.append(False)
+        connection.rollback()
+        connection.execute(STORE.statement, ROW)
+        connection.rollback()
+        refusing.append(False)
+        assert connection.execute(select(func.count()).select_from(THINGS)).scalar() == 0
