@@ -20,7 +20,7 @@ from packetserver.operation.observer import Observer
 from packetserver.operation.readiness import why_not_ready
 from packetserver.operation.scrape import Scrape
 from packetserver.protocols.doors import behind_doors
-from packetserver.protocols.packet.routes import PacketEngine, about_page, packet_blueprint
+from packetserver.protocols.packet.routes import PacketAddresses, PacketEngine, about_page
 from packetserver.protocols.places import Places
 from packetserver.settings import Settings, load_settings
 
@@ -36,14 +36,14 @@ def create_app(settings: Settings | None = None, engine: PacketEngine | None = N
     metrics = Metrics()
     observed = ObservedEngine(engine, metrics, _targets(engine))
     app = Flask("packetserver", static_folder=None)
-    app.register_blueprint(packet_blueprint(observed, settings, Places.of(settings)))
     app.add_url_rule("/", view_func=about_page)
     app.add_url_rule("/healthz", "healthz", lambda: _health(observed))
     app.add_url_rule("/readyz", "readyz", lambda: _readiness(engine))
     scrape = Scrape(metrics, engine)
     app.add_url_rule("/metrics", "metrics", lambda: _metrics(settings, scrape))
     metrics.watch(*_pools(engine))
-    app.wsgi_app = behind_doors(app.wsgi_app, settings)  # type: ignore[method-assign]
+    packets = PacketAddresses(app.wsgi_app, observed, settings, Places.of(settings))
+    app.wsgi_app = behind_doors(packets, settings)  # type: ignore[method-assign]
     app.wsgi_app = Observer(app.wsgi_app, metrics)  # type: ignore[method-assign]
     return app
 

@@ -16,7 +16,7 @@ from packetserver.engine.packet import Item, Packet, Transaction
 from packetserver.engine.permissions import DENIED
 from packetserver.engine.transactions import NOT_FOR_THIS_USER
 from packetserver.security import audit
-from packetserver.security.audit import MOST_ITEMS, Audit, What, proved
+from packetserver.security.audit import MOST_ITEMS, What, proved
 
 ADMINISTRATION = "admin-"
 """How the permissions of the module begin, in the original's catalogue of permissions."""
@@ -50,16 +50,14 @@ def is_administrative(catalogue: Catalogue, item: Item) -> bool:
 
 
 def audit_packet(
-    log: Audit,
-    context: PacketContext,
-    transactions: Sequence[Transaction],
-    responses: Sequence[Response],
+    context: PacketContext, transactions: Sequence[Transaction], responses: Sequence[Response]
 ) -> None:
     """Write one event for a packet that was refused in part, or was of an administrator.
 
     There may be fewer responses than transactions, when the server could not go on.
     """
     for outcome, items in _outcomes(context, transactions, responses):
+        log = context.preferences.audit
         log.record(outcome, context.log.address, proved(context.principal), items)
 
 

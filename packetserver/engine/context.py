@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
@@ -37,7 +37,7 @@ class Preferences:
     sync_overlap: timedelta = timedelta(days=1)
     allow_client_registration: bool = True
     audit_log: Path | None = None
-    clock: Callable[[], datetime] = lambda: datetime.now().astimezone()
+    clock: Callable[[], datetime] = lambda: datetime.now(UTC)
 
     def now(self) -> datetime:
         """The present as it is stored: wall clock of the configured zone, whole milliseconds."""

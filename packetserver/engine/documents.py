@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import copy
 import logging
 
 from packetserver.engine.actions import INSERT
@@ -95,7 +94,7 @@ class Documents:
 
         def attempt() -> None:
             # What an attempt that was undone has logged is not there.
-            context.log = copy.copy(log)
+            context.log = log.again()
             self._attempt(context, document, received)
 
         repeated(attempt, lambda: None)

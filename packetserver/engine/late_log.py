@@ -7,7 +7,6 @@ thing that is told to a client and not yet stored; a server that is killed meanw
 
 from __future__ import annotations
 
-import copy
 import logging
 import threading
 from collections import deque
@@ -108,5 +107,5 @@ class LateLog:
             records = Records(self._schema, work.connection)
             for each in packets:
                 # What an attempt that was undone has logged is not there.
-                copy.copy(each.log).write(records, each.entered, each.transactions)
+                each.log.again().write(records, each.entered, each.transactions)
             work.commit()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 import hashlib
 from collections.abc import Iterable, Sequence
 from contextlib import AbstractContextManager, nullcontext
@@ -130,7 +129,7 @@ class Engine:
                 responses.extend(self._together(context, group, begun))
         finally:
             # What is committed is told, whatever becomes of the transactions that follow.
-            audit_packet(self.preferences.audit, context, transactions, responses)
+            audit_packet(context, transactions, responses)
         return tuple(responses)
 
     def _together(
@@ -147,7 +146,7 @@ class Engine:
 
         def attempt() -> tuple[Response, ...]:
             # What an attempt that was undone has logged is not there.
-            context.log = copy.copy(log)
+            context.log = log.again()
             return self._attempt(context, transactions, begun)
 
         return repeated(attempt, (lambda: None) if begun is None else begun.rollback)

@@ -40,6 +40,12 @@ class PacketLog:
         self.address = address
         self._log_id: int | None = None
 
+    def again(self) -> PacketLog:
+        """The same log, whatever becomes of this one: what an undone attempt logs is not there."""
+        log = PacketLog(self._system_id, self._client_id, self.address)
+        log._log_id = self._log_id
+        return log
+
     def write(
         self, records: Records, now: datetime, transactions: Iterable[LoggedTransaction]
     ) -> None:

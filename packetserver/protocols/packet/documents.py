@@ -12,8 +12,8 @@ from dataclasses import dataclass, field
 from html import escape
 from http import HTTPStatus
 
-from flask import Request, Response, request
 from werkzeug.sansio.multipart import Event, Field, File
+from werkzeug.wrappers import Request, Response
 
 from packetserver.engine.document_record import Document
 from packetserver.engine.documents import Documents
@@ -63,12 +63,12 @@ class Form:
     received: ReceivedFile | None = None
 
 
-def process_document(documents: Documents, host: str, places: Places) -> Response:
+def process_document(documents: Documents, host: str, asked: Request, places: Places) -> Response:
     """Answer the request; ``host`` is the name that the client used for this server."""
-    if request.method in {"GET", "HEAD"}:
+    if asked.method in {"GET", "HEAD"}:
         return _page(ABOUT)
     try:
-        complaints = _stored(documents, host, request, places)
+        complaints = _stored(documents, host, asked, places)
     except PacketTooLarge:
         most = documents.library.largest
         sentence = f"{FILE}: longer than the {most} bytes that this server takes"
@@ -82,7 +82,7 @@ def process_document(documents: Documents, host: str, places: Places) -> Respons
         response.headers["Retry-After"] = str(RETRY_AFTER_SECONDS)
         return response
     except Exception:
-        number = fault_number(request.environ)
+        number = fault_number(asked.environ)
         logger.exception("Request %s failed", number)
         return _refusal(
             (f"The server failed to store the file. Its log tells why, at request {number}.",)

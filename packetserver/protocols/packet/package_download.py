@@ -12,8 +12,8 @@ from contextlib import ExitStack
 from http import HTTPStatus
 from typing import IO, Protocol
 
-from flask import Request, Response, request
 from werkzeug.http import parse_range_header, unquote_etag
+from werkzeug.wrappers import Request, Response
 
 from packetserver.engine.packages import Download
 from packetserver.engine.packet import Packet
@@ -42,7 +42,7 @@ class PackageStore(Protocol):
 
 
 def send_package(
-    packages: PackageStore, read: Callable[[], Packet], host: str, places: Places
+    packages: PackageStore, read: Callable[[], Packet], host: str, asked: Request, places: Places
 ) -> Response:
     """Answer the request.
 
@@ -52,8 +52,8 @@ def send_package(
     try:
         packet = read()
         with places.taken():
-            found = packages.find(packet.credentials, host, request.remote_addr or "")
-        return _nothing() if found is None else _file(packages, found, request)
+            found = packages.find(packet.credentials, host, asked.remote_addr or "")
+        return _nothing() if found is None else _file(packages, found, asked)
     except (PacketError, NotAuthorized):
         return _nothing()
     except TryAgainLater as failure:

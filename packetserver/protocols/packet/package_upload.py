@@ -13,8 +13,8 @@ from http import HTTPStatus
 from pathlib import Path
 from typing import Protocol
 
-from flask import Request, Response, request
 from werkzeug.sansio.multipart import Event
+from werkzeug.wrappers import Request, Response
 
 from packetserver.engine.packages import Upload
 from packetserver.engine.packet import Item
@@ -70,20 +70,25 @@ def bounds_of(settings: Settings) -> Bounds:
 
 
 def take_package(
-    packages: PackageTaker, settings: Settings, library: FileLibrary, host: str, places: Places
+    packages: PackageTaker,
+    settings: Settings,
+    library: FileLibrary,
+    host: str,
+    asked: Request,
+    places: Places,
 ) -> Response:
     """Answer the request; ``host`` is the name that the client used for this server.
 
     ``library`` keeps the package while it comes.
     """
-    if request.method in {"GET", "HEAD"}:
+    if asked.method in {"GET", "HEAD"}:
         return _text("Sync clients post their packages to this address.")
     try:
-        return _outcome(_taken(packages, bounds_of(settings), library, host, request, places))
+        return _outcome(_taken(packages, bounds_of(settings), library, host, asked, places))
     except PacketServerError as error:
         return _refusal(error)
     except Exception:
-        number = fault_number(request.environ)
+        number = fault_number(asked.environ)
         logger.exception("Request %s failed", number)
         return _text(f"Error: The server failed. Its log tells why, at request {number}.")
 

@@ -10,10 +10,11 @@ import contextlib
 import logging
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from http import HTTPStatus
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
-from flask import Blueprint, Request, Response, request
 from werkzeug.datastructures import Headers
+from werkzeug.exceptions import HTTPException, InternalServerError
+from werkzeug.wrappers import Request, Response
 
 from packetserver.engine import answers
 from packetserver.engine.answers import RecordSink
@@ -41,6 +42,9 @@ from packetserver.protocols.packet.reader import PacketReader
 from packetserver.protocols.packet.writer import RecordSpool, document, fault_document
 from packetserver.protocols.places import Places
 from packetserver.settings import Settings
+
+if TYPE_CHECKING:
+    from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
 
 logger = logging.getLogger(__name__)
 
@@ -85,55 +89,76 @@ def about_page() -> Response:
     return Response(ABOUT, mimetype="text/html")
 
 
-def packet_blueprint(engine: PacketEngine, settings: Settings, places: Places) -> Blueprint:
-    """The routes of the protocol, whatever the method and whatever stands before in the path."""
-    blueprint = Blueprint("packet", __name__)
-    handlers: Mapping[str, Callable[[], Response]] = {
-        "ProcessPacket.do": lambda: _process_packet(engine, settings, places),
-        "ProcessSyncPackageDownload.do": lambda: _send_package(engine, settings, places),
-        "ProcessClientSyncPackage.do": lambda: take_package(
-            engine.packages, settings, engine.documents.library, _host(), places
-        ),
-        "ProcessDocument.do": lambda: process_document(engine.documents, _host(), places),
-    }
+class PacketAddresses:
+    """The addresses of the protocol, whatever the method and whatever stands before in the path.
 
-    # The last path segment decides (DECISIONS.md, Routing), for every method that there is.
-    # Flask's own rules cannot say that, and would redirect a path with two slashes.
-    @blueprint.before_app_request
-    def dispatch() -> Response | None:
-        action = request.path.rpartition("/")[2]
+    The last path segment decides (DECISIONS.md, Routing). The rules of Flask cannot say that, and
+    would redirect a path with two slashes; so this is WSGI, and stands before the ``others``.
+    """
+
+    def __init__(
+        self, others: WSGIApplication, engine: PacketEngine, settings: Settings, places: Places
+    ) -> None:
+        self._others = others
+        self._handlers: Mapping[str, Callable[[Request], Response]] = {
+            "ProcessPacket.do": lambda asked: _process_packet(engine, settings, asked, places),
+            "ProcessSyncPackageDownload.do": lambda asked: _send_package(
+                engine, settings, asked, places
+            ),
+            "ProcessClientSyncPackage.do": lambda asked: take_package(
+                engine.packages, settings, engine.documents.library, host_of(asked), asked, places
+            ),
+            "ProcessDocument.do": lambda asked: process_document(
+                engine.documents, host_of(asked), asked, places
+            ),
+        }
+
+    def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+        """Answer a request."""
+        action = environ.get("PATH_INFO", "").rpartition("/")[2]
         if not action.endswith(".do"):
-            return None
-        handler = handlers.get(action, _unknown_action)
-        return handler()
+            return self._others(environ, start_response)
+        handler = self._handlers.get(action, _unknown_action)
+        answer: Response | HTTPException
+        try:
+            # To know each other would keep both in memory until somebody looks for such circles.
+            answer = handler(Request(environ, populate_request=False))
+        except HTTPException as refusal:
+            answer = refusal
+        except Exception:
+            logger.exception("Request %s failed", fault_number(environ))
+            answer = InternalServerError()
+        return answer(environ, start_response)
 
-    return blueprint
 
-
-def _host() -> str:
+def host_of(asked: Request) -> str:
     """The name that the client used for this server."""
-    return host_name(request.headers.get("Host", ""))
+    return host_name(asked.headers.get("Host", ""))
 
 
-def _unknown_action() -> Response:
+def _unknown_action(asked: Request) -> Response:
     text = "There is nothing at this address. Packets are posted to /ProcessPacket.do\n"
     return Response(text, HTTPStatus.NOT_FOUND, mimetype="text/plain")
 
 
-def _process_packet(engine: PacketEngine, settings: Settings, places: Places) -> Response:
-    if request.args.get("command") == "ReloadSyncMap":
+def _process_packet(
+    engine: PacketEngine, settings: Settings, asked: Request, places: Places
+) -> Response:
+    if asked.query_string and asked.args.get("command") == "ReloadSyncMap":
         # The catalogue never changes while the server runs: there is nothing to load again.
         return _reply([EMPTY_ANSWER], UTF_8, len(EMPTY_ANSWER))
-    if request.method in {"GET", "HEAD"}:
+    if asked.method in {"GET", "HEAD"}:
         return about_page()
-    return Exchange(engine, settings, request).answer(places)
+    return Exchange(engine, settings, asked).answer(places)
 
 
-def _send_package(engine: PacketEngine, settings: Settings, places: Places) -> Response:
-    if request.method in {"GET", "HEAD"}:
+def _send_package(
+    engine: PacketEngine, settings: Settings, asked: Request, places: Places
+) -> Response:
+    if asked.method in {"GET", "HEAD"}:
         return about_page()
-    exchange = Exchange(engine, settings, request)
-    return send_package(engine.packages, exchange.packet, _host(), places)
+    exchange = Exchange(engine, settings, asked)
+    return send_package(engine.packages, exchange.packet, host_of(asked), asked, places)
 
 
 class Exchange:
@@ -204,7 +229,7 @@ class Exchange:
             responses = self._engine.process(
                 packet,
                 read_options(self._request.headers),
-                _host(),
+                host_of(self._request),
                 self._request.remote_addr or "",
                 spool,
             )

@@ -11,6 +11,7 @@ import re
 import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from functools import lru_cache
 from xml.parsers import expat
 
 from packetserver.engine.answers import RecordSet, Response
@@ -23,6 +24,9 @@ FORBIDDEN = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 """Characters that XML 1.0 cannot carry, not even as references."""
 SPECIAL = re.compile(f"[&<>\r]|{FORBIDDEN.pattern}")
 REPLACEMENT = "\ufffd"
+ELEMENTS_KEPT, LONGEST_KEPT = 4096, 60
+"""How many names of elements are remembered, and how long they may be for that."""
+
 NO_NAME = re.compile(r"[\s<>/=:&\"']")
 
 
@@ -90,7 +94,7 @@ class RecordSpool:
 
     def _begin(self, action: str, names: tuple[str, ...]) -> None:
         """Work out what all records of an action with these elements have in common."""
-        encoded = [self._element(name) for name in names]
+        encoded = [_element_tags(self._encoding, name) for name in names]
         self._opening = f'<record action="{escape_attribute(action)}">'
         self._tags = [(f"<{name}>", f"</{name}>", f"<{name}/>") for name in names]
         # Other letters than ASCII's are written in another way in a name than in a text.
@@ -126,13 +130,6 @@ class RecordSpool:
         with contextlib.suppress(OSError):
             self._file.close()
 
-    def _element(self, name: str) -> tuple[bytes, bytes, bytes]:
-        """The start tag, the end tag and the empty element of a name."""
-        _check_name(name)
-        encode, encoded = self._encoding.encode, self._encoding.encode_name(name)
-        opened, closed = encode("<") + encoded, encode("</") + encoded
-        return opened + encode(">"), closed + encode(">"), opened + encode("/>")
-
 
 @contextmanager
 def _disk_errors() -> Iterator[None]:
@@ -141,6 +138,25 @@ def _disk_errors() -> Iterator[None]:
         yield
     except OSError as error:
         raise SpoolRefused(f"the answer cannot be kept on disk: {error.strerror}") from error
+
+
+def _element_tags(encoding: OutputEncoding, name: str) -> tuple[bytes, bytes, bytes]:
+    """The start tag, the end tag and the empty element of a name.
+
+    Raises TransactionFailure for a name that would break the document.
+    """
+    # What a client calls an element may be as long as its packet.
+    return (_kept_tags if len(name) <= LONGEST_KEPT else _made_tags)(encoding, name)
+
+
+def _made_tags(encoding: OutputEncoding, name: str) -> tuple[bytes, bytes, bytes]:
+    _check_name(name)
+    encode, encoded = encoding.encode, encoding.encode_name(name)
+    opened, closed = encode("<") + encoded, encode("</") + encoded
+    return opened + encode(">"), closed + encode(">"), opened + encode("/>")
+
+
+_kept_tags = lru_cache(maxsize=ELEMENTS_KEPT)(_made_tags)
 
 
 def _check_name(name: str) -> None:
