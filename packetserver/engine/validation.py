@@ -22,8 +22,7 @@ REQUIRED = "Required Field"
 class Writing:
     """A record about to be stored: what was sent over what is stored.
 
-    ``stored`` holds the stored values by field name, None for a new record. ``extra`` holds
-    column values that no field covers, put there by effects.
+    ``stored`` holds the stored values by field name, None for a new record.
     """
 
     call: Call

@@ -22,7 +22,7 @@ from sqlalchemy.exc import InvalidatePoolError
 from sqlalchemy.pool import ConnectionPoolEntry, PoolProxiedConnection
 
 from packetserver.errors import SettingsError
-from packetserver.store.direct import leave_out_rows
+from packetserver.store.direct import kept_cursor, leave_out_rows
 from packetserver.store.limits import Limits
 
 POOL_SECONDS = 10
@@ -100,7 +100,7 @@ def _begin_by(engine: Engine, begin: Callable[[Dialect, PoolProxiedConnection], 
 
 
 def _begin_server(dialect: Dialect, connection: PoolProxiedConnection) -> None:
-    dialect.do_execute(connection.cursor(), "BEGIN", None)
+    dialect.do_execute(kept_cursor(connection, "BEGIN"), "BEGIN", None)
 
 
 def _leave_out_rows(context: ExceptionContext) -> None:

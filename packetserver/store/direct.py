@@ -14,6 +14,7 @@ from typing import Any, TypeAlias, TypeVar, cast
 from sqlalchemy import Connection, Delete, Insert, Select, Update
 from sqlalchemy.engine import Dialect
 from sqlalchemy.exc import DBAPIError
+from sqlalchemy.pool import PoolProxiedConnection
 
 Row: TypeAlias = tuple[Any, ...]
 Statement: TypeAlias = Select[Any] | Insert | Update | Delete
@@ -184,20 +185,26 @@ def carry_out(
     """
     dialect = connection.dialect
     try:
-        kept = connection.info.setdefault(CURSORS, {})
-        cursor = kept.get(text)
-        if cursor is None:
-            cursor = connection.connection.cursor()
-            if len(kept) >= CURSORS_KEPT:
-                kept.clear()
-            kept[text] = cursor
+        cursor = kept_cursor(connection.connection, text)
         (how or dialect.do_execute)(cursor, text, parameters)
         taken = take(cursor)
     except dialect.loaded_dbapi.Error as error:
         raise _as_of_sqlalchemy(connection, text, error) from error
     if cursor.rowcount > ROWS_KEPT:
-        del kept[text]
+        connection.info[CURSORS].pop(text, None)
     return taken
+
+
+def kept_cursor(connection: PoolProxiedConnection, text: str) -> Any:
+    """The driver's cursor for a statement; a connection has one statement at work at a time."""
+    kept: dict[str, Any] = connection.info.setdefault(CURSORS, {})
+    cursor = kept.get(text)
+    if cursor is None:
+        cursor = connection.cursor()
+        if len(kept) >= CURSORS_KEPT:
+            kept.clear()
+        kept[text] = cursor
+    return cursor
 
 
 def _as_of_sqlalchemy(connection: Connection, text: str, error: Any) -> Exception:

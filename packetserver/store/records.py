@@ -9,6 +9,7 @@ import sqlalchemy
 from sqlalchemy import ColumnElement, Connection, Select, func, select
 
 from packetserver.catalogue.model import ObjectType
+from packetserver.store.chosen import parted
 from packetserver.store.derivations.reading import value_column
 from packetserver.store.diagnosis import Attempt, refusals_explained
 from packetserver.store.filters import chosen_order, conditions
@@ -76,6 +77,9 @@ class Records:
         Raises RecordRefused for a row that waited longer.
         """
         table = described.table or ""
+        if parted(values)[1]:
+            self.insert_row(table, values)
+            return
         if not self._waiting.takes(table, values):
             self.settle()
         self._waiting.add(table, values)
@@ -114,21 +118,26 @@ class Records:
         key = self.schema.catalogue.tables[table].key
         if plan is None or key is None or not plan.is_stored:
             return self.insert_row(table, values)
-        statement = self.schema.statements.insert_shown(table, key, plan)
-        with refusals_explained(self._attempt(table, values)):
-            (row,) = statement.rows(self.connection, values)
+        given, chosen = parted(values)
+        statement = self.schema.statements.insert_shown(table, key, plan, chosen)
+        with refusals_explained(self._attempt(table, given)):
+            (row,) = statement.rows(self.connection, given)
         self._just_stored = JustStored(plan, {key: row[-1]}, row)
         return row[-1]
 
     def insert_row(self, table: str, values: Mapping[str, Any]) -> Any:
-        """Store a row of any table of the catalogue; returns its key."""
+        """Store a row of any table of the catalogue; returns its key.
+
+        A value may be one that the database chooses (packetserver.store.chosen).
+        """
         key = self.schema.catalogue.tables[table].key
-        statement = self.schema.statements.insert(table, key)
-        with refusals_explained(self._attempt(table, values)):
+        given, chosen = parted(values)
+        statement = self.schema.statements.insert(table, key, chosen)
+        with refusals_explained(self._attempt(table, given)):
             if key is None:
-                statement.change(self.connection, values)
+                statement.change(self.connection, given)
                 return None
-            return statement.value(self.connection, values)
+            return statement.value(self.connection, given)
 
     def update(
         self, described: ObjectType, identity: Mapping[str, Any], values: Mapping[str, Any]

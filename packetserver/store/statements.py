@@ -22,6 +22,7 @@ from sqlalchemy import (
     select,
 )
 
+from packetserver.store.chosen import Chosen
 from packetserver.store.direct import Direct, Row, Statement
 from packetserver.store.plans import Plan
 
@@ -139,18 +140,23 @@ class Statements:
             return Prepared(sqlalchemy.delete(target).where(*_literally(target, identity)), {})
         return Prepared(self._delete_equal(table, _compared(identity)), _equal(identity))
 
-    def _insert(self, table: str, key: str | None) -> Direct:
-        """Store a row, given by column names; it returns the key."""
-        target = self._tables[table]
-        statement = sqlalchemy.insert(target)
+    def _insert(self, table: str, key: str | None, chosen: Chosen = ()) -> Direct:
+        """Store a row, given by column names but for what is chosen; it returns the key."""
+        target, statement = self._tables[table], self._storing(table, chosen)
         shown = statement if key is None else statement.returning(target.c[key])
         return Direct(shown, stores_any=True)
 
-    def _insert_shown(self, table: str, key: str, plan: Plan) -> Direct:
+    def _insert_shown(self, table: str, key: str, plan: Plan, chosen: Chosen) -> Direct:
         """The same, but it returns what a plan selects, and then the key."""
-        target = self._tables[table]
-        statement = sqlalchemy.insert(target).returning(*columns_of(plan), target.c[key])
-        return Direct(statement, stores_any=True)
+        target, statement = self._tables[table], self._storing(table, chosen)
+        shown = statement.returning(*columns_of(plan), target.c[key])
+        return Direct(shown, stores_any=True)
+
+    def _storing(self, table: str, chosen: Chosen) -> sqlalchemy.Insert:
+        statement = sqlalchemy.insert(self._tables[table])
+        if not chosen:
+            return statement
+        return statement.values({name: each.expression(self._tables) for name, each in chosen})
 
     def _select(
         self,

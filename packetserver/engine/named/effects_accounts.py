@@ -7,11 +7,14 @@ from typing import Any
 from packetserver.catalogue.model import Named
 from packetserver.engine.effects import after, before
 from packetserver.engine.named.conditions import is_given
-from packetserver.engine.named.records_beside import add_record, rows_of
+from packetserver.engine.named.records_beside import add_record
 from packetserver.engine.validation import Writing
+from packetserver.store.chosen import FirstEnabled
 
 PUBLIC_ACCESS = 2
 """The access type of contacts that everybody may see."""
+
+FIRST_STAGE = FirstEnabled("lookup_account_stage", key="code", order="level")
 
 NAMES = ("nameSalutation", "nameFirst", "nameMiddle", "nameLast", "nameSuffix")
 """The parts of a person's name; accounts and contacts share them."""
@@ -22,12 +25,7 @@ def first_account_stage(writing: Writing, named: Named) -> None:
     """A new account without a stage begins at the first one that is enabled."""
     if writing.value("stageId") is not None:
         return
-    columns = ("level", "code")
-    enabled = {"enabled": True}
-    stages = rows_of(writing.call.records, "lookup_account_stage", columns, enabled)
-    if stages:
-        first = min(stages, key=lambda stage: (stage["level"] or 0, stage["code"]))
-        writing.set("stageId", first["code"])
+    writing.set("stageId", FIRST_STAGE)
 
 
 @before("name_of_individual")
