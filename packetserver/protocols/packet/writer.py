@@ -36,10 +36,19 @@ def escape(text: str) -> str:
     A carriage return is a reference, or parsers would make a line feed of it; what XML cannot
     carry becomes U+FFFD.
     """
-    if not SPECIAL.search(text):
+    if is_plain(text):
         return text
     escaped = text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
     return FORBIDDEN.sub(REPLACEMENT, escaped.replace("\r", "&#13;"))
+
+
+def is_plain(text: str) -> bool:
+    """Whether a text is its own content, as far as that is quickly told."""
+    return (
+        (text.isprintable() and "&" not in text and "<" not in text and ">" not in text)
+        # A line feed or a tab is as good, but takes a closer look.
+        or not SPECIAL.search(text)
+    )
 
 
 def escape_attribute(text: str) -> str:
@@ -59,6 +68,9 @@ class RecordSpool:
         size = max(memory_bytes, 1)
         self._file = tempfile.SpooledTemporaryFile(max_size=size)  # noqa: SIM115 (`close` does)
         self._position = 0
+        # Records that are not written yet: to encode and to write each by itself costs more.
+        self._waiting: list[str] = []
+        self._waiting_size = 0
         self._action = ""
         self._names: tuple[str, ...] = ()
         self._opening = ""
@@ -71,6 +83,7 @@ class RecordSpool:
         What stands before it is where it can be read back, so that nothing can go wrong with it
         after the commit. Raises SpoolRefused, as does `write`, when the disk does not take it.
         """
+        self._write_waiting()
         with _disk_errors():
             self._file.flush()
         return self._position
@@ -82,13 +95,26 @@ class RecordSpool:
         """
         if action != self._action or tuple(names) != self._names:
             self._begin(action, tuple(names))
-        # One search and one encoding a record: a list has many more texts than records.
-        if SPECIAL.search("".join(texts)):
+        # One look a record: a list has many more texts than records.
+        if not is_plain("".join(texts)):
             texts = [escape(text) for text in texts]
-        if self._encoded_tags is None:
-            content = self._encoding.encode(self._record(texts))
-        else:
-            content = self._record_of_pieces(self._encoded_tags, texts)
+        if self._encoded_tags is not None:
+            self._write_waiting()
+            self._keep(self._record_of_pieces(self._encoded_tags, texts))
+            return
+        record = self._record(texts)
+        self._waiting.append(record)
+        self._waiting_size += len(record)
+        if self._waiting_size >= CHUNK_BYTES:
+            self._write_waiting()
+
+    def _write_waiting(self) -> None:
+        if self._waiting:
+            content = self._encoding.encode("".join(self._waiting))
+            self._waiting, self._waiting_size = [], 0
+            self._keep(content)
+
+    def _keep(self, content: bytes) -> None:
         with _disk_errors():
             self._position += self._file.write(content)
 
@@ -118,7 +144,7 @@ class RecordSpool:
         return b"".join((*pieces, encode("</record>")))
 
     def read(self, start: int, end: int) -> Iterator[bytes]:
-        """The bytes between two positions, in pieces."""
+        """The bytes between two positions that were told, in pieces."""
         self._file.seek(start)
         while piece := self._file.read(min(CHUNK_BYTES, end - start)):
             start += len(piece)
