@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -65,9 +65,9 @@ def initial(found: Field) -> Any:
     return None if found.default == "now" else found.default
 
 
-RuleFunction = Callable[[Writing, str, Named], Iterator[str]]
+RuleFunction = Callable[[Writing, str, Named], Sequence[str]]
 RULES: dict[str, RuleFunction] = {}
-"""By name: yields a message for everything that is wrong with a field."""
+"""By name: a message for everything that is wrong with a field."""
 
 
 def rule(name: str) -> Callable[[RuleFunction], RuleFunction]:
@@ -85,7 +85,8 @@ def validate(writing: Writing) -> None:
     complaints = [f"{name}: {reason}" for name, reason in writing.draft.complaints]
     for each in writing.draft.object.rules:
         messages = RULES[each.rule.name](writing, each.field, each.rule)
-        complaints.extend(f"{each.field}: {message}" for message in messages)
+        if messages:
+            complaints.extend(f"{each.field}: {message}" for message in messages)
     if complaints:
         raise TransactionFailure(*FIXED_LINES, *dict.fromkeys(complaints))
 

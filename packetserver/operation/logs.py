@@ -38,6 +38,8 @@ def configure_logging(settings: Settings, stream: TextIO | None = None) -> None:
     Safe to repeat: the last one counts.
     """
     stream = stream if stream is not None else sys.stderr
+    # What no line tells need not be found out for every line (Python's logging HOWTO, Optimization).
+    logging.logThreads = logging.logProcesses = logging.logMultiprocessing = False
     handler = logging.StreamHandler(stream)
     handler.setFormatter(
         ProcessorFormatter(processors=[*_COMPLETING, *_renderers(settings, stream)])

@@ -32,8 +32,8 @@ Chosen: TypeAlias = tuple[tuple[str, FirstEnabled], ...]
 
 def parted(values: Mapping[str, Any]) -> tuple[Mapping[str, Any], Chosen]:
     """The values that are given, and those that the database chooses."""
-    chosen = tuple([item for item in values.items() if isinstance(item[1], FirstEnabled)])
-    if not chosen:
+    if FirstEnabled not in map(type, values.values()):
         return values, ()
+    chosen = tuple([item for item in values.items() if isinstance(item[1], FirstEnabled)])
     taken = dict(chosen)
     return {name: value for name, value in values.items() if name not in taken}, chosen

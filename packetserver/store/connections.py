@@ -100,7 +100,7 @@ def _begin_by(engine: Engine, begin: Callable[[Dialect, PoolProxiedConnection], 
 
 
 def _begin_server(dialect: Dialect, connection: PoolProxiedConnection) -> None:
-    dialect.do_execute(kept_cursor(connection, "BEGIN"), "BEGIN", None)
+    dialect.do_execute(kept_cursor(dialect, connection, "BEGIN"), "BEGIN", None)
 
 
 def _leave_out_rows(context: ExceptionContext) -> None:

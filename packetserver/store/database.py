@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 
 import sqlalchemy
 from sqlalchemy import Connection
@@ -58,9 +58,8 @@ class Database:
         the limits say. Raises StoreUnavailable when the database is away, and its kinds
         WorkUndone, StatementTooLong and StoreBusy.
         """
-        turn = self._writers_turn(
-            writes=writes, seconds=self.limits.lock_seconds if patience is None else patience
-        )
+        waits = self.limits.lock_seconds if patience is None else patience
+        turn = self._writers_turn(waits) if writes and self.is_sqlite else nullcontext()
         with translated_errors(), turn, self._taken() as connection:
             connection.info[USE] = Use(writes, patience)
             yield connection
@@ -74,14 +73,11 @@ class Database:
             raise StoreUnavailable("the database breaks off every connection") from error
 
     @contextmanager
-    def _writers_turn(self, *, writes: bool, seconds: float) -> Iterator[None]:
+    def _writers_turn(self, seconds: float) -> Iterator[None]:
         """Lets the writers of this process queue for SQLite's one lock.
 
         SQLite itself only looks again from time to time, and sleeps longer each time.
         """
-        if not (writes and self.is_sqlite):
-            yield
-            return
         if not self._turn.acquire(timeout=seconds):
             raise StoreBusy("the database is in use by another writer")
         try:

@@ -7,7 +7,7 @@ which one was sent; ``message`` is the complaint.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 from typing import Any
 
 from packetserver.catalogue.model import Named
@@ -30,10 +30,11 @@ def broken_when(name: str, default: str = REQUIRED) -> Callable[[Broken], Broken
     """
 
     def register(function: Broken) -> Broken:
-        def complaints(writing: Writing, field: str, named: Named) -> Iterator[str]:
+        def complaints(writing: Writing, field: str, named: Named) -> tuple[str, ...]:
             broken = applies(writing, named) and function(writing, field, named)
-            if broken:
-                yield broken if isinstance(broken, str) else named.text("message", default)
+            if not broken:
+                return ()
+            return (broken if isinstance(broken, str) else named.text("message", default),)
 
         rule(name)(complaints)
         return function
@@ -46,8 +47,10 @@ def applies(writing: Writing, named: Named) -> bool:
     arguments = named.arguments
     if arguments.get("at", "") not in {"", AT_INSERT if writing.is_new else AT_UPDATE}:
         return False
+    # Most rules have none of these arguments, and every record is asked about every rule.
+    if arguments.keys().isdisjoint(GENERIC):
+        return True
     for argument, wanted, holds in ARGUMENTS:
-        # Most rules have none of these arguments, and every record is asked about every rule.
         names = named.texts(argument) if argument in arguments else ()
         if names and any(holds(writing, each) for each in names) is not wanted:
             return False
@@ -136,3 +139,5 @@ ARGUMENTS = tuple(
     for word, wanted in (("when", True), ("unless", False))
 )
 """Each such argument, with the answer that lets the rule apply, and what it asks of its names."""
+
+GENERIC = frozenset(argument for argument, _, _ in ARGUMENTS)
