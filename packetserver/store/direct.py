@@ -9,6 +9,7 @@ its transaction, and it fails with SQLAlchemy's own errors.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import lru_cache
 from typing import Any, TypeAlias, TypeVar, cast
 
 from sqlalchemy import Boolean, Connection, Delete, Insert, Select, Update
@@ -20,6 +21,9 @@ Row: TypeAlias = tuple[Any, ...]
 Statement: TypeAlias = Select[Any] | Insert | Update | Delete
 Convert: TypeAlias = Callable[[Any], Any]
 Taken = TypeVar("Taken")
+
+FORMS_KEPT = 2048
+"""Which columns a record is stored with is a client's choice, so there may be ever new statements."""
 
 CURSORS = "packetserver_cursors"
 """Where a connection keeps a cursor for each text, which remembers how its values are sent."""
@@ -46,7 +50,6 @@ class Direct:
         self.statement = statement
         self._stores_any = stores_any
         self._stands_alone = stands_alone
-        self._forms: dict[tuple[str, ...], _Form] = {}
 
     def rows(self, connection: Connection, values: Mapping[str, Any]) -> list[Row]:
         """Carry it out; all rows of its result. Raises DBAPIError, as all of these do."""
@@ -97,19 +100,14 @@ class Direct:
             connection.begin()
 
     def _form(self, dialect: Dialect, values: Mapping[str, Any]) -> _Form:
-        key = (dialect.name, *values) if self._stores_any else (dialect.name,)
-        form = self._forms.get(key)
-        if form is None:
-            columns = list(values) if self._stores_any else None
-            form = self._forms[key] = _Form(self.statement, dialect, columns)
-        return form
+        return _form_of(self, dialect, tuple(values) if self._stores_any else None)
 
 
 class _Form:
     """A statement as one kind of database takes it."""
 
     def __init__(
-        self, statement: Statement, dialect: Dialect, columns: Sequence[str] | None
+        self, statement: Statement, dialect: Dialect, columns: tuple[str, ...] | None
     ) -> None:
         compiled = statement.compile(dialect=dialect, column_keys=columns)
         self.text = compiled.string
@@ -163,6 +161,12 @@ class _Form:
             (place, each.type.dialect_impl(self._dialect).result_processor(self._dialect, told[1]))
             for place, (each, told) in enumerate(zip(self._columns, description, strict=True))
         )
+
+
+@lru_cache(maxsize=FORMS_KEPT)
+def _form_of(direct: Direct, dialect: Dialect, columns: tuple[str, ...] | None) -> _Form:
+    """A statement for a kind of database, which stores these columns if it stores any."""
+    return _Form(direct.statement, dialect, columns)
 
 
 Key = TypeVar("Key")
