@@ -20,7 +20,8 @@ from packetserver.operation.observer import Observer
 from packetserver.operation.readiness import why_not_ready
 from packetserver.operation.scrape import Scrape
 from packetserver.protocols.doors import behind_doors
-from packetserver.protocols.packet.routes import PacketAddresses, PacketEngine, about_page
+from packetserver.protocols.packet.exchange import PacketEngine
+from packetserver.protocols.packet.routes import PacketAddresses, about_page
 from packetserver.protocols.places import Places
 from packetserver.settings import Settings, load_settings
 

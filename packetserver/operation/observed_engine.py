@@ -20,7 +20,7 @@ from packetserver.errors import TryAgainLater
 from packetserver.operation.families import OTHER
 from packetserver.operation.metrics import Metrics
 from packetserver.operation.requests import CURRENT, Principal
-from packetserver.protocols.packet.routes import PacketEngine
+from packetserver.protocols.packet.exchange import PacketEngine
 from packetserver.security.credentials import Credentials
 
 KINDS = {

@@ -119,13 +119,18 @@ class TimedBody:
 
 
 class CountedBody:
-    """A body whose bytes take room as long as it is open."""
+    """A body whose bytes take room as long as it is open.
+
+    Once there was none, nothing more of it is kept: what is still read takes none, so that the
+    client can be heard out and gets to read its refusal.
+    """
 
     def __init__(self, body: TimedBody, room: Room) -> None:
         self._body = body
         self._room = room
         self._arrived = 0
         self._held = 0
+        self._is_refused = False
 
     def read(self, size: int = -1) -> bytes:
         """Up to so many bytes, or all; none at the end. Raises PacketTooSlow and ServerBusy."""
@@ -134,10 +139,17 @@ class CountedBody:
         piece = self._body.read(size)
         self._arrived += len(piece)
         more = self._arrived - FREE_BYTES - self._held
-        if more > 0:
-            self._room.take(more)
-            self._held += more
+        if more > 0 and not self._is_refused:
+            self._take(more)
         return piece
+
+    def _take(self, more: int) -> None:
+        try:
+            self._room.take(more)
+        except ServerBusy:
+            self._is_refused = True
+            raise
+        self._held += more
 
     def close(self) -> None:
         """Nothing of the body is kept any longer."""

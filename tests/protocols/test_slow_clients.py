@@ -279,6 +279,22 @@ def test_a_body_without_room_is_refused_and_what_it_took_is_free_again() -> None
     assert read(FREE_BYTES + 100_000) == 1_000_000
 
 
+def test_what_follows_in_a_refused_body_is_read_and_takes_no_room() -> None:
+    """Otherwise the client could not send it to its end, and would not read why it was refused."""
+    room, rest = Room(1000), []
+
+    def application(environ: dict[str, Any], _start: Any) -> Iterable[bytes]:
+        with pytest.raises(ServerBusy):
+            environ["wsgi.input"].read(FREE_BYTES + 1001)
+        rest.append(len(environ["wsgi.input"].read()))
+        assert room.taken == 0
+        return []
+
+    body = io.BytesIO(b"x" * (FREE_BYTES + 1001 + 500_000))
+    SlowClients(application, SECONDS, room)({"wsgi.input": body}, lambda *_: lambda _: None)
+    assert rest == [500_000]
+
+
 def test_all_of_a_body_can_be_read_at_once() -> None:
     found = []
 

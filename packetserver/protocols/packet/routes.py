@@ -1,4 +1,4 @@
-"""From a request of HTTP to the engine, and from its answer back (PROTOCOL.md 1).
+"""The addresses of the protocol, and what stands behind each (PROTOCOL.md 1).
 
 An answer of the protocol has status 200, errors included: the shipped clients read no other
 (DECISIONS.md, HTTP status).
@@ -6,40 +6,20 @@ An answer of the protocol has status 200, errors included: the shipped clients r
 
 from __future__ import annotations
 
-import contextlib
 import logging
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from http import HTTPStatus
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 
-from werkzeug.datastructures import Headers
 from werkzeug.exceptions import HTTPException, InternalServerError
 from werkzeug.wrappers import Request, Response
 
-from packetserver.engine import answers
-from packetserver.engine.answers import RecordSink
-from packetserver.engine.documents import Documents
-from packetserver.engine.packages import Packages
-from packetserver.engine.packet import CommitLevel, Options, Packet
-from packetserver.errors import (
-    CommitUnknown,
-    PacketError,
-    ServerBusy,
-    SpoolRefused,
-    StoreBusy,
-    StoreUnavailable,
-)
 from packetserver.protocols import fault_number
-from packetserver.protocols.packet.body import REFUSED_WITH, ArrivedBody, RequestBody
-from packetserver.protocols.packet.builder import Limits
-from packetserver.protocols.packet.charsets import UTF_8, OutputEncoding
-from packetserver.protocols.packet.decoding import DecodedBody, response_encoding
+from packetserver.protocols.packet.charsets import UTF_8
 from packetserver.protocols.packet.documents import process_document
-from packetserver.protocols.packet.forms import find_packet
+from packetserver.protocols.packet.exchange import Exchange, PacketEngine, host_of, reply
 from packetserver.protocols.packet.package_download import send_package
 from packetserver.protocols.packet.package_upload import take_package
-from packetserver.protocols.packet.reader import PacketReader
-from packetserver.protocols.packet.writer import RecordSpool, document, fault_document
 from packetserver.protocols.places import Places
 from packetserver.settings import Settings
 
@@ -47,9 +27,6 @@ if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
 
 logger = logging.getLogger(__name__)
-
-RETRY_AFTER_SECONDS = 10
-SWITCHED_ON = frozenset({"on", "true", "y", "yes", "1"})
 
 EMPTY_ANSWER = b'<?xml version="1.0" encoding="UTF-8"?><aspcfs/>\n'
 ABOUT = """<!DOCTYPE html>
@@ -62,26 +39,6 @@ There is nothing to see here for people.</p>
 </body>
 </html>
 """
-
-
-class PacketEngine(Protocol):
-    """What the routes ask of the engine."""
-
-    def process(
-        self, packet: Packet, options: Options, host: str, address: str, sink: RecordSink
-    ) -> tuple[answers.Response, ...]:
-        """Carry out a packet. Raises StoreUnavailable."""
-
-    def ping(self) -> None:
-        """Raises StoreUnavailable when the database does not answer."""
-
-    @property
-    def documents(self) -> Documents:
-        """What takes files that come by themselves."""
-
-    @property
-    def packages(self) -> Packages:
-        """What hands out and takes the packages of sync clients."""
 
 
 def about_page() -> Response:
@@ -131,11 +88,6 @@ class PacketAddresses:
         return answer(environ, start_response)
 
 
-def host_of(asked: Request) -> str:
-    """The name that the client used for this server."""
-    return host_name(asked.headers.get("Host", ""))
-
-
 def _unknown_action(asked: Request) -> Response:
     text = "There is nothing at this address. Packets are posted to /ProcessPacket.do\n"
     return Response(text, HTTPStatus.NOT_FOUND, mimetype="text/plain")
@@ -146,7 +98,7 @@ def _process_packet(
 ) -> Response:
     if asked.query_string and asked.args.get("command") == "ReloadSyncMap":
         # The catalogue never changes while the server runs: there is nothing to load again.
-        return _reply([EMPTY_ANSWER], UTF_8, len(EMPTY_ANSWER))
+        return reply([EMPTY_ANSWER], UTF_8, len(EMPTY_ANSWER))
     if asked.method in {"GET", "HEAD"}:
         return about_page()
     return Exchange(engine, settings, asked).answer(places)
@@ -159,153 +111,3 @@ def _send_package(
         return about_page()
     exchange = Exchange(engine, settings, asked)
     return send_package(engine.packages, exchange.packet, host_of(asked), asked, places)
-
-
-class Exchange:
-    """One packet and its answer.
-
-    What the request says of its encoding is kept as soon as it is known, so that a packet that
-    is refused half-way is answered in it too.
-    """
-
-    def __init__(self, engine: PacketEngine, settings: Settings, asked: Request) -> None:
-        self._engine = engine
-        self._settings = settings
-        self._request = asked
-        self._charset = asked.mimetype_params.get("charset")
-        self._reader = PacketReader(Limits(settings.max_packet_elements, settings.max_packet_depth))
-        self._declared: str | None = None
-
-    def answer(self, places: Places) -> Response:
-        """The answer to the request, whatever happens; it is worked on in one of the places."""
-        try:
-            with contextlib.closing(self._arrived()) as body, places.taken(body.size):
-                return self._processed(self._read(body))
-        except PacketError as refusal:
-            status = REFUSED_WITH.get(type(refusal), HTTPStatus.OK)
-            return self._fault(refusal.text, status)
-        except ServerBusy as refusal:
-            logger.warning("A packet is sent away: %s", refusal)
-            return self._later("The server has too much to do.")
-        except StoreUnavailable as failure:
-            logger.warning("The database does not answer: %s", failure)
-            return self._later(_reason(failure))
-        except Exception:
-            number = fault_number(self._request.environ)
-            logger.exception("Request %s failed", number)
-            return self._fault(
-                f"The server failed to process the packet. Its log tells why, at request {number}."
-            )
-
-    def packet(self) -> Packet:
-        """Read the whole packet. Raises PacketError and ServerBusy."""
-        with contextlib.closing(self._arrived()) as body:
-            return self._read(body)
-
-    def _arrived(self) -> ArrivedBody:
-        """The body once it is there, or as much of it as could be read."""
-        return ArrivedBody(
-            RequestBody(
-                self._request.stream, self._request.content_length, self._settings.max_body_bytes
-            )
-        )
-
-    def _read(self, body: ArrivedBody) -> Packet:
-        kind, parameters = self._request.mimetype, self._request.mimetype_params
-        try:
-            source = find_packet(kind, parameters, body.chunks())
-            decoded = DecodedBody(source.chunks, self._charset, source.form_charset)
-            self._declared = decoded.encoding.name
-            return self._reader.read(decoded.texts())
-        finally:
-            # What the body raised counts more than what its beginning looks like.
-            body.check()
-
-    def _processed(self, packet: Packet) -> Response:
-        encoding = self._encoding()
-        with contextlib.ExitStack() as resources:
-            spool = RecordSpool(encoding, self._settings.spool_memory_bytes)
-            resources.callback(spool.close)
-            responses = self._engine.process(
-                packet,
-                read_options(self._request.headers),
-                host_of(self._request),
-                self._request.remote_addr or "",
-                spool,
-            )
-            length, pieces = document(responses, spool, encoding)
-            if length <= self._settings.spool_memory_bytes:
-                return _reply([b"".join(pieces)], encoding, length)
-            kept = resources.pop_all()
-            reply = _reply(_closing(kept, pieces), encoding, length)
-            reply.call_on_close(kept.close)
-            return reply
-
-    def _fault(self, text: str, status: HTTPStatus = HTTPStatus.OK) -> Response:
-        encoding = self._encoding()
-        content = fault_document(f"Error: {text}", encoding)
-        return _reply([content], encoding, len(content), status)
-
-    def _later(self, reason: str) -> Response:
-        text = f"{reason} Please send the packet again later."
-        response = self._fault(text, HTTPStatus.SERVICE_UNAVAILABLE)
-        response.headers["Retry-After"] = str(RETRY_AFTER_SECONDS)
-        return response
-
-    def _encoding(self) -> OutputEncoding:
-        return response_encoding(
-            self._reader.asked_encoding,
-            self._declared,
-            self._charset,
-            self._settings.default_response_encoding,
-        )
-
-
-def _reason(failure: StoreUnavailable) -> str:
-    """What the client is told of the database, in a sentence."""
-    match failure:
-        case CommitUnknown():
-            return (
-                "The server lost its database while it stored the packet, which may be stored:"
-                " look first, unless its records are named by guids."
-            )
-        case SpoolRefused():
-            return "The server has no room for the answer."
-        case StoreBusy():
-            return "The database has too much to do."
-        case _:
-            return "The server cannot reach its database."
-
-
-def _closing(resources: contextlib.ExitStack, pieces: Iterable[bytes]) -> Iterator[bytes]:
-    """The pieces; after the last one their resources are given free."""
-    with resources:
-        yield from pieces
-
-
-def _reply(
-    pieces: Iterable[bytes],
-    encoding: OutputEncoding,
-    length: int,
-    status: HTTPStatus = HTTPStatus.OK,
-) -> Response:
-    reply = Response(pieces, status, content_type=f"text/xml;charset={encoding.name}")
-    reply.content_length = length
-    return reply
-
-
-def read_options(headers: Headers) -> Options:
-    """What the headers commit-level and object-validation say (PROTOCOL.md 1.2)."""
-    is_single = headers.get("commit-level") == CommitLevel.TRANSACTION.value
-    validation = headers.get("object-validation", "true")
-    return Options(
-        CommitLevel.TRANSACTION if is_single else CommitLevel.PACKET,
-        validation.lower() in SWITCHED_ON,
-    )
-
-
-def host_name(host: str) -> str:
-    """The name in a header Host, without port and without the brackets of IPv6."""
-    if host.startswith("["):
-        return host[1:].partition("]")[0]
-    return host.partition(":")[0]
