@@ -9,7 +9,6 @@ import select
 import sqlite3
 import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager, nullcontext
 from functools import partial
 from typing import Any, NamedTuple
 
@@ -209,17 +208,16 @@ def _begin_sqlite(usual: float, dialect: Dialect, connection: PoolProxiedConnect
     if not use.writes:
         dialect.do_execute(cursor, "BEGIN", ())
         return
-    patient = nullcontext() if use.patience is None else _waiting(dialect, cursor, use, usual)
-    with patient:
-        dialect.do_execute(cursor, "BEGIN IMMEDIATE", ())
-
-
-@contextmanager
-def _waiting(dialect: Dialect, cursor: Any, use: Use, usual: float) -> Iterator[None]:
-    """Lets statements wait only so long for another writer, and afterwards as long as usual."""
-    dialect.do_execute(cursor, f"PRAGMA busy_timeout = {int((use.patience or 0) * 1000)}", ())
+    if use.patience is not None:
+        _wait_for_writers(dialect, cursor, use.patience)
     try:
-        yield
+        dialect.do_execute(cursor, "BEGIN IMMEDIATE", ())
     finally:
-        dialect.do_execute(cursor, f"PRAGMA busy_timeout = {int(usual * 1000)}", ())
-        cursor.fetchall()
+        if use.patience is not None:
+            _wait_for_writers(dialect, cursor, usual)
+
+
+def _wait_for_writers(dialect: Dialect, cursor: Any, seconds: float) -> None:
+    """Lets the statements that follow wait so long for another writer."""
+    dialect.do_execute(cursor, f"PRAGMA busy_timeout = {int(seconds * 1000)}", ())
+    cursor.fetchall()

@@ -32,8 +32,8 @@ CURSOR_OPTIONS: Mapping[str, Mapping[str, Any]] = {"postgresql": {"binary": True
 """How cursors are made: numbers and times in PostgreSQL's own form are read faster than texts."""
 
 CURSORS_KEPT = 100
-ROWS_KEPT = 100
-"""A cursor keeps its last result; one that is longer goes with its cursor."""
+ROWS_KEPT, LETTERS_KEPT = 10, 16 * 1024
+"""A cursor keeps its last values and its last result; where they are more, it is not kept itself."""
 
 
 class Direct:
@@ -199,9 +199,18 @@ def carry_out(
         taken = take(cursor)
     except dialect.loaded_dbapi.Error as error:
         raise _as_of_sqlalchemy(connection, text, error) from error
-    if cursor.rowcount > ROWS_KEPT:
+    if how is not None or cursor.rowcount > ROWS_KEPT or _is_long(parameters, taken):
         connection.info[CURSORS].pop(text, None)
     return taken
+
+
+def _is_long(parameters: Any, taken: Any) -> bool:
+    """Whether the texts that were sent, or those of few rows that were taken, are long."""
+    sent = parameters.values() if isinstance(parameters, Mapping) else parameters
+    rows = taken if isinstance(taken, list) else ()
+    letters = sum([len(each) for each in sent if isinstance(each, str)])
+    found = sum([len(each) for row in rows for each in row if isinstance(each, str)])
+    return letters + found > LETTERS_KEPT
 
 
 def kept_cursor(dialect: Dialect, connection: PoolProxiedConnection, text: str) -> Any:

@@ -5,11 +5,14 @@ from __future__ import annotations
 import contextlib
 import gc
 import http.client
+import io
 import resource
+import socket
 import ssl
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 import trustme
@@ -77,6 +80,25 @@ def test_a_worker_that_waits_can_be_stopped(worker: PacketWorker) -> None:
     with pytest.raises(SystemExit) as ending:
         worker.load_wsgi()
     assert ending.value.code == 0
+
+
+@pytest.mark.parametrize(
+    ("buffered", "arriving", "goes_on"),
+    [(b"POST", b"", True), (b"", b"POST", True), (b"", None, True), (b"", b"", False)],
+    ids=["read already", "there", "closed", "nothing"],
+)
+def test_a_thread_goes_on_with_what_follows_at_once(
+    monkeypatch: pytest.MonkeyPatch, *, buffered: bytes, arriving: bytes | None, goes_on: bool
+) -> None:
+    monkeypatch.setattr(module, "NEXT_MILLISECONDS", 0)
+    ours, theirs = socket.socketpair()
+    parser = SimpleNamespace(unreader=SimpleNamespace(buf=io.BytesIO(buffered)))
+    with ours, theirs:
+        if arriving is None:
+            theirs.close()
+        elif arriving:
+            theirs.sendall(arriving)
+        assert module._goes_on(SimpleNamespace(parser=parser, sock=ours)) is goes_on
 
 
 def test_files_may_be_open_for_all_connections() -> None:

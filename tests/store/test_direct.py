@@ -17,6 +17,7 @@ from sqlalchemy import (
     Numeric,
     String,
     Table,
+    Text,
     bindparam,
     delete,
     func,
@@ -27,7 +28,7 @@ from sqlalchemy import (
 from sqlalchemy.exc import DBAPIError, IntegrityError
 
 from packetserver.store.database import Database
-from packetserver.store.direct import Direct
+from packetserver.store.direct import CURSORS, LETTERS_KEPT, ROWS_KEPT, Direct
 
 THINGS = Table(
     "thing",
@@ -37,6 +38,7 @@ THINGS = Table(
     Column("is_kept", Boolean),
     Column("price", Numeric(12, 2)),
     Column("seen", DateTime),
+    Column("notes", Text),
 )
 ROW = {
     "id": 1,
@@ -95,6 +97,32 @@ def test_what_differs_each_time_is_left_to_sqlalchemy(database):
         STORE.rows(connection, ROW)
         assert joined.value(connection, {}) == ROW["name"]
         assert chosen.change(connection, {"ids": [1, 2, 3]}) == 1
+
+
+@pytest.mark.parametrize(("length", "kept"), [(10, 3), (2 * LETTERS_KEPT, 0)])
+def test_long_texts_are_not_kept_with_a_cursor(database, length, kept):
+    """Idle connections would fill the memory with what clients have sent and read last."""
+    text = "x" * length
+    equal = THINGS.c.notes == bindparam("text", type_=Text)
+    with database.connect(writes=True) as connection:
+        connection.begin()
+        connection.info.pop(CURSORS, None)
+        STORE.rows(connection, {"id": 1, "notes": text})
+        assert Direct(select(THINGS.c.notes)).value(connection, {}) == text
+        assert Direct(select(THINGS.c.id).where(equal)).value(connection, {"text": text}) == 1
+        assert len(connection.info[CURSORS]) == kept
+
+
+def test_many_rows_are_not_kept_with_a_cursor(databases):
+    numbers = Direct(select(func.generate_series(1, bindparam("last", type_=Integer))))
+    with (
+        databases.empty("postgresql") as url,
+        closing(Database(url)) as database,
+        database.connect() as connection,
+    ):
+        for last, kept in ((ROWS_KEPT + 1, 0), (ROWS_KEPT, 1)):
+            assert len(numbers.rows(connection, {"last": last})) == last
+            assert len([each for each in connection.info[CURSORS] if "series" in each]) == kept
 
 
 def test_a_transaction_that_is_not_committed_never_was(database):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import sys
 import tracemalloc
 import xml.etree.ElementTree as ET
 from collections.abc import Sequence
@@ -18,11 +19,13 @@ from packetserver.engine.answers import RecordSet, Response
 from packetserver.errors import TransactionFailure
 from packetserver.protocols.packet.charsets import output_encoding
 from packetserver.protocols.packet.writer import (
+    SPECIAL,
     RecordSpool,
     document,
     escape,
     escape_attribute,
     fault_document,
+    is_plain,
 )
 
 ENCODINGS = ["UTF-8", "UTF-16", "UTF-16LE", "UTF-16BE", "US-ASCII", "ISO-8859-1", "windows-1252"]
@@ -77,6 +80,11 @@ def test_a_record_without_fields_is_still_a_record() -> None:
         b'count="1" name="accountList"><record action="processed"></record>'
         in written([("processed", (), ())])[1]
     )
+
+
+def test_the_quick_look_at_a_text_misses_nothing() -> None:
+    letters = map(chr, range(sys.maxunicode + 1))
+    assert [each for each in letters if is_plain(each) is bool(SPECIAL.search(each))] == []
 
 
 def test_an_error_has_its_lines_and_no_records() -> None:
