@@ -19,15 +19,26 @@ class People:
 
     nothing: Credentials
     everything: Credentials
+    all_but_administration: Credentials
     by_verb: dict[str, Credentials]
 
 
-def make_user(driver: Driver, name: str, verbs: Iterable[str]) -> Credentials:
-    """A user whose role holds these variants of every permission."""
+ADMINISTRATION = "admin"
+"""What the names of the permissions of the module begin with."""
+
+
+def make_user(
+    driver: Driver, name: str, verbs: Iterable[str], *, administers: bool = True
+) -> Credentials:
+    """A user whose role holds these variants of every permission, or of those of other modules."""
     (role,) = driver.one("role", "insert", {"role": name, "description": name}, ["id"]).records
-    permissions = driver.one("permissionList", "select", {}, ["id"]).records
+    permissions = driver.one("permissionList", "select", {}, ["id", "name"]).records
     held = dict.fromkeys(verbs, "true")
-    values = [{"roleId": role["id"], "permissionId": each["id"], **held} for each in permissions]
+    values = [
+        {"roleId": role["id"], "permissionId": each["id"], **held}
+        for each in permissions
+        if administers or not each["name"].startswith(ADMINISTRATION)
+    ]
     (granted,) = driver.send([[item("rolePermission", "insert", each) for each in values]])
     user = {"username": name, "password": CODE, "roleId": role["id"], "addContact": "false"}
     made = driver.one("user", "insert", user, validate=False)
@@ -40,5 +51,6 @@ def make_people(driver: Driver) -> People:
     return People(
         nothing=make_user(driver, "nobody", ()),
         everything=make_user(driver, "everybody", VERBS),
+        all_but_administration=make_user(driver, "all others", VERBS, administers=False),
         by_verb={verb: make_user(driver, f"only {verb}", [verb]) for verb in VERBS},
     )
