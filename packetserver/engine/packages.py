@@ -13,7 +13,7 @@ from packetserver.engine.auditing import AuditedItems
 from packetserver.engine.context import PacketContext, Preferences
 from packetserver.engine.packages_upload import carry_out_records
 from packetserver.engine.packet import Item
-from packetserver.errors import TransactionFailure
+from packetserver.errors import PacketError, TransactionFailure
 from packetserver.security.audit import What
 from packetserver.security.credentials import Credentials
 from packetserver.store.database import Database
@@ -119,6 +119,12 @@ class Packages:
                 problems.extend(failure.lines)
             audited.record(failure.lines)
             return Upload(0, failure.lines)
+        except PacketError as error:
+            # Half-way through it the package turned out to be none.
+            with self._logged(context, UPLOAD) as problems:
+                problems.append(error.text)
+            audited.record((error.text,))
+            raise
         audited.record(())
         return Upload(count)
 

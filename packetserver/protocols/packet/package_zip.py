@@ -76,9 +76,10 @@ def _check_directory(file: IO[bytes]) -> None:
 
 
 def _only_file(archive: zipfile.ZipFile) -> zipfile.ZipInfo:
-    files = [each for each in archive.infolist() if not each.is_dir()]
+    # A folder holds nothing; what calls itself one and holds something is a file.
+    files = [each for each in archive.infolist() if not each.is_dir() or each.file_size]
     if len(files) != 1:
-        raise PacketError(NOT_ONE)
+        raise PacketError(f"{NOT_ONE}, and holds {len(files) or 'none: no record was found in it'}")
     (only,) = files
     if only.flag_bits & IS_ENCRYPTED or only.compress_type not in METHODS:
         raise PacketError(UNREADABLE)

@@ -17,10 +17,13 @@ from protocols.packet.packing_client import (
     package_xml,
     zipped,
 )
+from sync.packing import xml_of
 
 from databases import KINDS, Databases
 from packetserver.engine.assembly import load_schema
 from packetserver.errors import StoreUnavailable
+from packetserver.sync.packages_content import packed_object
+from packetserver.sync.packages_writer import written_package
 
 ACCOUNT = ("account", "insert", [('id alias="guid"', "7"), ("name", "Blue <Ltd>")])
 ADDRESS = (
@@ -190,8 +193,11 @@ def _zip64() -> bytes:
         (XML, "The package is no ZIP file, or a damaged one"),
         (zipped(("a", XML))[:-30], "The package is no ZIP file, or a damaged one"),
         (bytes(DAMAGED), "The package is no ZIP file, or a damaged one"),
-        (zipped(), "The package must hold one file"),
-        (zipped(("a", XML), ("b", XML)), "The package must hold one file"),
+        (zipped(), "The package must hold one file, and holds none: no record was found in it"),
+        (zipped(("a/", b"")), "The package must hold one file, and holds none"),
+        (zipped(("a/", XML), ("b", XML)), "The package must hold one file, and holds 2"),
+        (zipped(("a", XML), ("b", XML)), "The package must hold one file, and holds 2"),
+        (zipped(("a", XML), ("b", b"")), "The package must hold one file, and holds 2"),
         (zipped(*((f"{i}", b"") for i in range(2000))), "The package must hold one file"),
         (_long_directory(), "The package must hold one file"),
         (_encrypted(), "The file in the package is packed in a way that this server does not read"),
@@ -200,13 +206,126 @@ def _zip64() -> bytes:
         (zipped(("a", b"")), "The packet is empty"),
         (zipped(("a", XML[:-3])), "The packet ends too early"),
         (zipped(("a", b"<!DOCTYPE a [<!ENTITY b 'c'>]>" + XML)), "A packet may not have a document type"),
-        (zipped(("a", b"<a>" * 100)), "The package is nested deeper than 64 elements"),
+        (zipped(("a", b"<a>" * 100)), "No record was found in the element a"),
         (package(("account", "insert", [("name", "x")] * 400)), "A record of the package has more than 300 elements"),
     ],
     ids=lambda value: value[:30] if isinstance(value, str) else "",
 )  # fmt: skip
 def test_what_is_no_package_is_refused(shared: Desk, content: bytes, text: str) -> None:
     assert refusal(shared, content).startswith(text)
+
+
+ONE = (
+    "<dataRecord name='account' action='insert'><dataField name='name'>{}</dataField></dataRecord>"
+)
+
+WHERE_RECORDS_ARE_FOUND = (
+    "<aspcfs>{}</aspcfs>",
+    "<aspcfs><cfsdata>{}</cfsdata></aspcfs>",
+    "<aspcfs>{}<cfsdata>{}</cfsdata></aspcfs>",
+    "<aspcfs><cfsdata>{}</cfsdata>{}</aspcfs>",
+    "<aspcfs><cfsdata>{}</cfsdata> <cfsdata>{}</cfsdata></aspcfs>",
+    "<aspcfs><cfsdata/><cfsdata>{}</cfsdata></aspcfs>",
+    "<anything>{}</anything>",
+    "<cfsdata>{}</cfsdata>",
+    "<?xml version='1.0' encoding='UTF-8'?>\n<aspcfs>\n  <!-- a -->{}\n<?b c?>{}\n</aspcfs>\n",
+)
+
+
+@pytest.fixture(scope="module", params=KINDS)
+def growing(
+    request, databases: Databases, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Desk]:
+    """A desk whose accounts become more and more."""
+    with (
+        databases.prepared(request.param) as url,
+        open_desk(url, load_schema(), tmp_path_factory.mktemp("files")) as opened,
+    ):
+        yield opened
+
+
+@pytest.mark.parametrize("number", range(len(WHERE_RECORDS_ARE_FOUND)))
+def test_records_are_stored_wherever_they_may_stand(growing: Desk, number: int) -> None:
+    shape = WHERE_RECORDS_ARE_FOUND[number]
+    names = [f"{number}-{each}" for each in range(shape.count("{}"))]
+    xml = shape.format(*(ONE.format(name) for name in names))
+    response = growing.upload(zipped(("a", xml.encode())))
+    assert (response.status_code, response.text) == (200, STORED.format(len(names)))
+    assert [each for each in accounts(growing) if each.startswith(f"{number}-")] == names
+
+
+def test_a_package_of_the_servers_own_can_be_brought(growing: Desk) -> None:
+    """What this server packs has the shape of what it takes."""
+    content = io.BytesIO()
+    with written_package(content, "20260101-1") as writer:
+        catalogue = load_schema().catalogue
+        writer.begin(packed_object(catalogue, catalogue.objects["account"]))
+        writer.write("insert", ["guid", "name"], ["4711", "Packed & <brought>"])
+    xml = xml_of(content.getvalue()).replace(b'name="id"', b'name="id" alias="guid"')
+    assert growing.upload(zipped(("a", xml))).text == STORED.format(1)
+    assert "Packed & <brought>" in accounts(growing)
+
+
+FIRST = ONE.format("First")
+
+
+@pytest.mark.parametrize(
+    "shape",
+    [
+        "<aspcfs/>",
+        "<aspcfs></aspcfs>",
+        "<aspcfs> \n </aspcfs>",
+        "<aspcfs><!-- a --></aspcfs>",
+        "<aspcfs><cfsdata/></aspcfs>",
+        "<aspcfs><cfsdata> </cfsdata><cfsdata/></aspcfs>",
+        '<aspcfs><record name="account" action="insert"/></aspcfs>',
+        "<aspcfs><DataRecord name='account' action='insert'/></aspcfs>",
+        "<aspcfs><more><cfsdata/></more></aspcfs>",
+        "<aspcfs><cfsdata><cfsdata/></cfsdata></aspcfs>",
+        "<dataRecord name='account' action='insert'><dataField name='name'>a</dataField></dataRecord>",
+        "<aspcfs xmlns:a='b'><a:dataRecord name='account' action='insert'/></aspcfs>",
+    ],
+)
+def test_a_package_without_a_record_is_never_called_stored(shared: Desk, shape: str) -> None:
+    assert "No record was found in" in refusal(shared, zipped(("a", shape.encode())))
+
+
+@pytest.mark.parametrize(
+    ("shape", "text"),
+    [
+        (f"<aspcfs>{FIRST}<record name='account'/></aspcfs>", "No record was found in the element record"),
+        (f"<aspcfs><meta/>{FIRST}</aspcfs>", "No record was found in the element meta"),
+        (f"<aspcfs>{FIRST}text</aspcfs>", "The package has text that is in no dataField"),
+        (f"<aspcfs>{FIRST}<cfsdata>&#160;</cfsdata></aspcfs>", "The package has text"),
+        (FIRST.replace("<dataField", "text<dataField"), "Record 1 of the package has text"),
+        (FIRST.replace("dataField", "field"), "Record 1 of the package has an element field"),
+        (FIRST.replace("First", "<b>First</b>"), "Record 1 of the package has an element b within a dataField"),
+        (FIRST.replace("dataField name='name'", "dataField alias=''"), "Record 1 of the package has a dataField without a name"),
+        (FIRST + "<dataRecord action='insert'/>", "Nothing of the package is stored.\nRecord 2 ()\nUnsupported object"),
+        (FIRST + "<dataRecord name='x' action='insert'/>", "Nothing of the package is stored.\nRecord 2 (x)\nUnsupported object"),
+        (FIRST + FIRST.replace("insert", "update"), "Nothing of the package is stored.\nRecord 2 (account)"),
+    ],
+)  # fmt: skip
+def test_what_is_no_record_is_said(shared: Desk, shape: str, text: str) -> None:
+    xml = shape if shape.startswith("<aspcfs>") else f"<aspcfs>{shape}</aspcfs>"
+    assert refusal(shared, zipped(("a", xml.encode()))).startswith(text)
+
+
+def test_a_record_that_the_server_does_not_change_is_said(shared: Desk) -> None:
+    """A conflict is an answer to a packet; nobody reads the answers to the records of a package."""
+    change = ("account", "update", [("id", "4711"), ("name", "Red")])
+    found = refusal(shared, package(ACCOUNT, change))
+    assert found.startswith("Nothing of the package is stored.\nRecord 2 (account)\n")
+    assert "conflict" in found
+
+
+def test_a_package_that_cannot_be_read_to_its_end_is_logged(desk: Desk) -> None:
+    broken = package_xml(ACCOUNT).replace(b"</cfsdata>", b"<other/></cfsdata>")
+    assert desk.upload(zipped(("a", broken))).text.startswith("Error: ")
+    (row,) = desk.packing.office.rows("sync_transaction_log", element_name="clientSyncPackage")
+    assert (row["status_code"], row["record_count"]) == (1, 0)
+    assert "the element other" in row["message"]
+    assert accounts(desk) == []
 
 
 def test_a_bomb_is_refused(shared: Desk) -> None:
