@@ -11,6 +11,7 @@ from packetserver.cli.catalogue_commands import catalogue
 from packetserver.cli.client_commands import client
 from packetserver.cli.database_commands import init_db, provision
 from packetserver.cli.doctor_command import doctor
+from packetserver.cli.migration_command import make_migration
 from packetserver.cli.package_commands import compile_packages
 from packetserver.cli.program import Program, examples
 from packetserver.cli.send_command import send
@@ -20,7 +21,7 @@ from packetserver.cli.user_commands import user
 
 COMMANDS = (
     *(init_db, serve, send, provision, adopt, doctor, backup, restore),
-    *(user, client, compile_packages, catalogue, show_settings),
+    *(user, client, compile_packages, catalogue, show_settings, make_migration),
 )
 """In the order in which one meets them."""
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from argparse import Namespace
 from collections.abc import Iterator, Mapping
 from datetime import datetime
 from typing import Any
@@ -45,7 +46,7 @@ def prepare_database(database: Database, schema: Schema, now: datetime) -> bool:
     """
     with database.connect(writes=True) as connection:
         if MigrationContext.configure(connection).get_current_revision() is not None:
-            _migrate(connection)
+            migrate(connection)
             _number_elements(connection, schema, now)
             connection.commit()
             return False
@@ -59,19 +60,21 @@ def prepare_database(database: Database, schema: Schema, now: datetime) -> bool:
         return True
 
 
-def _configuration(connection: Connection) -> Config:
-    configuration = Config()
-    configuration.set_main_option("script_location", MIGRATIONS)
-    configuration.attributes["connection"] = connection
-    return configuration
+def configuration(connection: Connection) -> Config:
+    """What alembic needs to find the migrations and to run them on this connection."""
+    found = Config(cmd_opts=Namespace(quiet=True))
+    found.set_main_option("script_location", MIGRATIONS)
+    found.attributes["connection"] = connection
+    return found
 
 
-def _migrate(connection: Connection) -> None:
-    command.upgrade(_configuration(connection), "head")
+def migrate(connection: Connection) -> None:
+    """Carry out the migrations that a database has not had yet."""
+    command.upgrade(configuration(connection), "head")
 
 
 def _stamp(connection: Connection) -> None:
-    command.stamp(_configuration(connection), "head")
+    command.stamp(configuration(connection), "head")
 
 
 def _insert_defaults(connection: Connection, schema: Schema, now: datetime) -> None:
