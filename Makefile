@@ -7,7 +7,7 @@ BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help install run test bench growth check clean
+.PHONY: help install run test bench growth siege check clean
 
 help: ## explain every target
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-10s %s\n", $$1, $$2 }' Makefile
@@ -33,6 +33,9 @@ bench: install ## measure against a floor of its own, on both databases; BENCH=-
 
 growth: install ## measure what a record costs from ten to a million, and who waits meanwhile
 	PYTHONPATH=tests $(BIN)/python -W ignore:XDG_RUNTIME_DIR tests/bench/growth.py $(GROWTH)
+
+siege: install ## try to stop a server with slow, many and greedy clients; SIEGE=--help
+	PYTHONPATH=tests:tests/bench $(BIN)/python -W ignore:XDG_RUNTIME_DIR tests/siege/siege.py $(SIEGE)
 
 check: install ## look for faults without running: ruff, mypy --strict, import-linter
 	$(BIN)/ruff check .
