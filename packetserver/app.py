@@ -19,6 +19,7 @@ from packetserver.operation.observed_engine import ObservedEngine
 from packetserver.operation.observer import Observer
 from packetserver.operation.readiness import why_not_ready
 from packetserver.operation.scrape import Scrape
+from packetserver.protocols.addresses import PlainAddresses
 from packetserver.protocols.doors import behind_doors
 from packetserver.protocols.packet.exchange import PacketEngine
 from packetserver.protocols.packet.routes import PacketAddresses, about_page
@@ -45,7 +46,7 @@ def create_app(settings: Settings | None = None, engine: PacketEngine | None = N
     metrics.watch(*_pools(engine))
     packets = PacketAddresses(app.wsgi_app, observed, settings, Places.of(settings))
     app.wsgi_app = behind_doors(packets, settings)  # type: ignore[method-assign]
-    app.wsgi_app = Observer(app.wsgi_app, metrics)  # type: ignore[method-assign]
+    app.wsgi_app = PlainAddresses(Observer(app.wsgi_app, metrics))  # type: ignore[method-assign]
     return app
 
 

@@ -90,6 +90,14 @@ class PacketTooLarge(PacketError):
     """The body is longer than the configured limit."""
 
 
+class PacketPackedTooTightly(PacketError):
+    """The body becomes far longer when it is unpacked than any packet does."""
+
+
+class PacketCodingUnknown(PacketError):
+    """The body is packed in a way that this server does not unpack."""
+
+
 class PacketTooSlow(PacketError):
     """The body does not arrive within the configured time."""
 

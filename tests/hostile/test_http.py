@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import itertools
 from collections.abc import Iterator
 
@@ -22,6 +23,7 @@ METHODS = (
     *("GET", "HEAD", "POST", "PUT", "DELETE", "OPTIONS", "PATCH", "TRACE", "PROPFIND"),
     *("M-SEARCH", "ABCDEFGHIJKLMNOPQRST"),
 )
+PACKED = gzip.compress(GOOD_PACKET)
 HARMLESS = frozenset({200, 204, 400, 404, 405, 501})
 
 
@@ -55,6 +57,8 @@ def in_bytes(text: str) -> bytes:
         (b"{packet}", GOOD_PACKET),
         (b"{chunked}", chunked),
         (b"{length}", str(len(GOOD_PACKET)).encode()),
+        (b"{packed}", PACKED),
+        (b"{packed_length}", str(len(PACKED)).encode()),
     ):
         lines = lines.replace(name, value)
     return lines

@@ -9,13 +9,18 @@ from contextlib import ExitStack
 from http import HTTPStatus
 from typing import IO, Protocol
 
+from werkzeug.wrappers import Request
+
 from packetserver.errors import (
+    PacketCodingUnknown,
     PacketError,
+    PacketPackedTooTightly,
     PacketServerError,
     PacketTooLarge,
     PacketTooSlow,
     ServerBusy,
 )
+from packetserver.protocols.packet.content_coding import unpacker_of
 
 CHUNK_BYTES = 64 * 1024
 MOST_IN_MEMORY = 256 * 1024
@@ -26,6 +31,8 @@ BROKEN_OFF = "The body of the request cannot be read to its end"
 
 REFUSED_WITH: Mapping[type[Exception], HTTPStatus] = {
     PacketTooLarge: HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
+    PacketPackedTooTightly: HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
+    PacketCodingUnknown: HTTPStatus.UNSUPPORTED_MEDIA_TYPE,
     PacketTooSlow: HTTPStatus.REQUEST_TIMEOUT,
 }
 """The status of the answer to a body that is refused for what HTTP has a status for."""
@@ -39,16 +46,26 @@ class Readable(Protocol):
 
 
 class RequestBody:
-    """A body that is read once, in pieces, up to ``limit`` bytes.
+    """A body that is read once, in pieces, up to ``limit`` bytes, as it is sent and unpacked.
 
-    ``declared`` is the Content-Length, None for a chunked body.
+    ``declared`` is the Content-Length, None for a chunked body; ``coding`` is the header
+    Content-Encoding.
     """
 
-    def __init__(self, stream: Readable, declared: int | None, limit: int) -> None:
+    def __init__(
+        self, stream: Readable, declared: int | None, limit: int, coding: str | None = None
+    ) -> None:
         self._stream = stream
         self._limit = limit
         self._declared = declared or 0
+        self._coding = coding
         self._taken = 0
+
+    @classmethod
+    def of(cls, asked: Request, limit: int) -> RequestBody:
+        """The body of a request."""
+        coding = asked.headers.get("Content-Encoding")
+        return cls(asked.stream, asked.content_length, limit, coding)
 
     @property
     def is_too_large(self) -> bool:
@@ -61,12 +78,25 @@ class RequestBody:
         return 0 < self._declared == self._taken
 
     def chunks(self) -> Iterator[bytes]:
-        """The pieces of the body.
+        """The pieces of the body, unpacked.
 
         Raises PacketTooLarge when it is longer than the limit, but not before the first piece,
-        which says in what encoding to answer; PacketError when it ends too early, PacketTooSlow
-        and ServerBusy when the server does not want to wait for its end.
+        which says in what encoding to answer; PacketError when it ends too early, or is not packed
+        as its header says; PacketTooSlow and ServerBusy when the server does not want to wait for
+        its end.
         """
+        unpacker = unpacker_of(self._coding)
+        if unpacker is None:
+            yield from self._arriving()
+            return
+        size = 0
+        for piece in unpacker(self._arriving()):
+            size += len(piece)
+            yield piece
+            if size > self._limit:
+                raise self.refusal()
+
+    def _arriving(self) -> Iterator[bytes]:
         while not self.is_whole and (chunk := self._take()):
             yield chunk
             if self.is_too_large:

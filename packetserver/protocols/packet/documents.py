@@ -92,8 +92,7 @@ def process_document(documents: Documents, host: str, asked: Request, places: Pl
 
 def _stored(documents: Documents, host: str, asked: Request, places: Places) -> tuple[str, ...]:
     """Read the whole form and store its file; a refused one is read to its end, or nearly so."""
-    limit = documents.library.largest + MOST_FIELD_BYTES
-    body = RequestBody(asked.stream, asked.content_length, limit)
+    body = RequestBody.of(asked, documents.library.largest + MOST_FIELD_BYTES)
     with contextlib.ExitStack() as kept:
         try:
             events = _events(asked, body.chunks())

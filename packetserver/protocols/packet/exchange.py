@@ -109,11 +109,7 @@ class Exchange:
 
     def _arrived(self) -> ArrivedBody:
         """The body once it is there, or as much of it as could be read."""
-        return ArrivedBody(
-            RequestBody(
-                self._request.stream, self._request.content_length, self._settings.max_body_bytes
-            )
-        )
+        return ArrivedBody(RequestBody.of(self._request, self._settings.max_body_bytes))
 
     def _read(self, body: ArrivedBody) -> Packet:
         kind, parameters = self._request.mimetype, self._request.mimetype_params

@@ -1,7 +1,7 @@
 """`ProcessSyncPackageDownload.do`: the file of a client's package, whole or in part.
 
-PROTOCOL.md 1.6. Every failure is an empty body with status 200, which is what the shipped client
-takes for one.
+Every failure is an empty body with status 200, which is what the shipped client takes for one; only
+a body that HTTP has a status for is refused with that.
 """
 
 from __future__ import annotations
@@ -12,12 +12,14 @@ from contextlib import ExitStack
 from http import HTTPStatus
 from typing import IO, Protocol
 
+from werkzeug.datastructures import Range
 from werkzeug.http import parse_range_header, unquote_etag
 from werkzeug.wrappers import Request, Response
 
 from packetserver.engine.packages import Download
 from packetserver.engine.packet import Packet
 from packetserver.errors import NotAuthorized, PacketError, TryAgainLater
+from packetserver.protocols.packet.body import REFUSED_WITH
 from packetserver.protocols.places import Places
 from packetserver.security.credentials import Credentials
 
@@ -54,7 +56,9 @@ def send_package(
         with places.taken():
             found = packages.find(packet.credentials, host, asked.remote_addr or "")
         return _nothing() if found is None else _file(packages, found, asked)
-    except (PacketError, NotAuthorized):
+    except PacketError as refusal:
+        return _nothing(REFUSED_WITH.get(type(refusal), HTTPStatus.OK))
+    except NotAuthorized:
         return _nothing()
     except TryAgainLater as failure:
         logger.warning("A package cannot be sent: %s", failure)
@@ -66,37 +70,38 @@ def send_package(
         return _nothing()
 
 
-def _nothing() -> Response:
-    return Response(b"", mimetype=BINARY)
+def _nothing(status: HTTPStatus = HTTPStatus.OK) -> Response:
+    return Response(b"", status, mimetype=BINARY)
 
 
 def _file(packages: PackageStore, found: Download, asked: Request) -> Response:
-    part = _part(asked, found)
+    wanted = _range(asked, found)
+    part = (0, found.size) if wanted is None else wanted.range_for_length(found.size)
     if part is None:
         return _described(found, Response(status=HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE), None)
     with ExitStack() as opened:
         file = opened.enter_context(found.path.open("rb"))
         pieces = _pieces(file, part, lambda: _note_end(packages, found, part))
-        status = HTTPStatus.OK if part == (0, found.size) else HTTPStatus.PARTIAL_CONTENT
+        status = HTTPStatus.OK if wanted is None else HTTPStatus.PARTIAL_CONTENT
         response = _described(found, Response(pieces, status, mimetype=BINARY), part)
         response.call_on_close(opened.pop_all().close)
     return response
 
 
-def _part(asked: Request, found: Download) -> Part | None:
-    """The bytes that are asked for, None for such as the file does not have.
+def _range(asked: Request, found: Download) -> Range | None:
+    """The range of bytes that is asked for; None means all of them.
 
-    What is no range of bytes, more than one range, or a range of another file, means all of it
-    (RFC 9110, 14.2 and 13.1.5).
+    So does what is no range of bytes, more than one range, or a range of another file (RFC 9110,
+    14.2 and 13.1.5). Of the last so many bytes a file has no more than all (14.1.2).
     """
-    whole = (0, found.size)
     condition = asked.headers.get("If-Range")
     if condition is not None and unquote_etag(condition) != (found.name, False):
-        return whole
-    ranges = parse_range_header(asked.headers.get("Range"))
-    if ranges is None or ranges.units != "bytes" or len(ranges.ranges) != 1:
-        return whole
-    return ranges.range_for_length(found.size)
+        return None
+    wanted = parse_range_header(asked.headers.get("Range"))
+    if wanted is None or wanted.units != "bytes" or len(wanted.ranges) != 1:
+        return None
+    ((start, _),) = wanted.ranges
+    return Range("bytes", [(0, None)]) if start < -found.size else wanted
 
 
 def _described(found: Download, response: Response, part: Part | None) -> Response:

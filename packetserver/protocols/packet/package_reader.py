@@ -35,8 +35,8 @@ def read_records(texts: Iterable[str], limits: Limits) -> Iterator[Item]:
     """The records of a package as items, while its text is read.
 
     Raises PacketError for what is no package, holds what is no record, or exceeds the limits;
-    ``limits.elements`` counts for one record. So nothing may be kept of what was done before the
-    end.
+    ``limits.elements`` counts from one record to the next. So nothing may be kept of what was done
+    before the end.
     """
     builder = PackageBuilder(limits)
     for _ in parsed(texts, builder):
@@ -74,9 +74,9 @@ class PackageBuilder:
             self._field, self._value, self._length = attributes, [], 0
         self._open.append(place)
         self._elements += 1 + len(attributes)
-        if place in {Place.RECORD, Place.FIELD} and self._elements > self._limits.elements:
+        if self._elements > self._limits.elements:
             most = self._limits.elements
-            raise PacketError(f"A record of the package has more than {most} elements")
+            raise PacketError(f"{self._where()} has more than {most} elements for one record")
 
     def text(self, text: str) -> None:
         """A piece of text. Raises PacketError when it is out of place, or a value too long."""

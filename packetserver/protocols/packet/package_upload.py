@@ -123,7 +123,7 @@ def _taken(
     places: Places,
 ) -> Upload:
     """Read the whole form, and only then the package in it; a refused one is read to its end."""
-    body = RequestBody(asked.stream, asked.content_length, bounds.packed + MOST_FIELD_BYTES)
+    body = RequestBody.of(asked, bounds.packed + MOST_FIELD_BYTES)
     incoming = FileLibrary(library.folder, bounds.packed)
     with contextlib.ExitStack() as kept:
         try:

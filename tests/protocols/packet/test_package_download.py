@@ -137,7 +137,12 @@ def test_a_download_goes_on_where_it_broke_off(desk: Desk) -> None:
         ({"Range": "records=0-9"}, 200),
         ({"Range": "nonsense"}, 200),
         ({"Range": "bytes=0-9"}, 206),
+        ({"Range": "bytes=-0"}, 200),
+        ({"Range": "bytes=-5,-6"}, 200),
+        ({"Range": "bytes=--5"}, 200),
+        ({"Range": "bytes=-" + "9" * 5000}, 200),
     ],
+    ids=str,
 )
 def test_ranges(sqlite_desk: Desk, headers: dict[str, str], status: int) -> None:
     following = made(sqlite_desk)
@@ -149,6 +154,23 @@ def test_ranges(sqlite_desk: Desk, headers: dict[str, str], status: int) -> None
     assert sqlite_desk.packing.status() == (3 if status == 200 else 2)
     if status == 416:
         assert response.headers["Content-Range"] == f"bytes */{size}"
+
+
+def test_the_last_bytes_are_all_that_there_are(sqlite_desk: Desk) -> None:
+    desk = sqlite_desk
+    asked = {**CLIENT, "nextAnchor": made(desk)}
+    (file,) = desk.packing.files()
+    content = file.read_bytes()
+    size = len(content)
+    for last in (1, size - 1, size, size + 1, 2**31, 2**63, 10**30):
+        response = desk.download(asked, Range=f"bytes=-{last}")
+        sent = min(last, size)
+        assert (response.status_code, response.data) == (206, content[size - sent :]), last
+        assert response.headers["Content-Range"] == f"bytes {size - sent}-{size - 1}/{size}"
+        assert response.content_length == sent
+    for first, stop in ((0, ""), (0, size - 1), (0, 10**30), (size - 1, size), (1, 2**63)):
+        response = desk.download(asked, Range=f"bytes={first}-{stop}")
+        assert (response.status_code, response.data) == (206, content[first:])
 
 
 def test_a_client_that_lost_its_download_may_have_it_again(sqlite_desk: Desk) -> None:

@@ -207,7 +207,8 @@ def _zip64() -> bytes:
         (zipped(("a", XML[:-3])), "The packet ends too early"),
         (zipped(("a", b"<!DOCTYPE a [<!ENTITY b 'c'>]>" + XML)), "A packet may not have a document type"),
         (zipped(("a", b"<a>" * 100)), "No record was found in the element a"),
-        (package(("account", "insert", [("name", "x")] * 400)), "A record of the package has more than 300 elements"),
+        (package(("account", "insert", [("name", "x")] * 400)), "Record 1 of the package has more than 300 elements for one record"),
+        (zipped(("a", b"<aspcfs>" + b"<cfsdata/>" * 400 + b"</aspcfs>")), "The package has more than 300 elements for one record"),
     ],
     ids=lambda value: value[:30] if isinstance(value, str) else "",
 )  # fmt: skip

@@ -116,3 +116,57 @@ def test_the_host_is_the_name_without_the_port(client, engine, header: str, host
     assert host_name(header) == host
     post(client, UTF_8_PACKET, headers={"Host": header})
     assert engine.calls[0][2:] == (host, "127.0.0.1")
+
+
+PARAMETERS = (
+    *(";jsessionid=1A2B", ";jsessionid=1A2B.node1;v=2", ";", ";;", ";jsessionid", ";a=b=c"),
+    *("%3Bjsessionid=1A2B", ";%00", ";%0d%0aSet-Cookie:%20a=b", ";%ff%fe", ";\xe4", ";%25", ";.do"),
+    *(";jsessionid=" + "1" * 3000, ";" * 500, ";jsessionid=${x}", ";<app>", ";..", ";%2e%2e"),
+)
+
+
+@pytest.mark.parametrize("parameters", PARAMETERS, ids=lambda text: text[:20])
+def test_parameters_of_segments_are_dropped(client, engine, parameters: str) -> None:
+    for path in (
+        f"/ProcessPacket.do{parameters}",
+        f"/crm/ProcessPacket.do{parameters}",
+        f"/crm{parameters}/ProcessPacket.do",
+        f"/a{parameters}/ProcessPacket.do{parameters}",
+        f"/ProcessPacket.do{parameters}?x=1",
+        f"/ProcessClientSyncPackage.do{parameters}/ProcessPacket.do",
+    ):
+        response = client.post(path, data=UTF_8_PACKET)
+        assert name_in(response) == "Zoë & Łódź", path
+        assert "Set-Cookie" not in response.headers
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        *("/", "/healthz", "/readyz", "/metrics", "/nothing", "/Nothing.do"),
+        *("/ProcessPacket.do", "/ProcessClientSyncPackage.do", "/ProcessDocument.do"),
+        *("/ProcessSyncPackageDownload.do", "/ProcessPacket.do/ProcessClientSyncPackage.do"),
+    ],
+)
+def test_every_address_is_the_same_with_and_without_parameters(client, path: str) -> None:
+    plain, with_parameters = client.get(path), client.get(f"{path};jsessionid=1A2B")
+    assert with_parameters.status_code == plain.status_code
+    if path != "/metrics":
+        assert with_parameters.data == plain.data
+
+
+@pytest.mark.parametrize(
+    "path", ["/x;ProcessPacket.do", "/x;/ProcessPacket.do/", "/;ProcessPacket.do"]
+)
+def test_parameters_are_no_action(client, engine, path: str) -> None:
+    client.post(path, data=UTF_8_PACKET)
+    assert not engine.calls
+
+
+def test_an_address_counts_as_itself_with_parameters(client) -> None:
+    """What a client writes behind it is in no label."""
+    for _ in range(3):
+        client.post("/x;y/ProcessPacket.do;jsessionid=1A2B", data=UTF_8_PACKET, buffered=True)
+    told = client.get("/metrics").text
+    assert 'packetserver_requests_total{action="ProcessPacket.do",status="200"} 3.0' in told
+    assert "1A2B" not in told
