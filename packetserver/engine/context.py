@@ -16,6 +16,7 @@ from packetserver.security.principal import Principal
 from packetserver.store.file_library import FileLibrary
 from packetserver.store.plans import output_elements
 from packetserver.store.records import Records
+from packetserver.store.row_locks import TouchedRows
 from packetserver.store.schema import Schema
 from packetserver.store.unit_of_work import UnitOfWork
 from packetserver.sync.guid_map import GuidMap
@@ -61,6 +62,8 @@ class PacketContext:
     preferences: Preferences
     sink: RecordSink
     log: PacketLog
+    touched: TouchedRows | None = None
+    """What its attempts have locked or changed, where packets can be in each other's way."""
 
     @property
     def anchors(self) -> tuple[datetime | None, datetime | None]:

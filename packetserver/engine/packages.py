@@ -29,7 +29,7 @@ from packetserver.sync.packages import (
     set_status,
 )
 from packetserver.sync.packet_log import LoggedTransaction
-from packetserver.sync.sessions import take_turn
+from packetserver.sync.sessions import take_turn_of_client
 
 logger = logging.getLogger(__name__)
 
@@ -110,7 +110,9 @@ class Packages:
         try:
             with unit_of_work(self._database, writes=True) as work:
                 if context.principal.client_id is not None:
-                    take_turn(work.connection, self._schema.metadata, context.principal.client_id)
+                    take_turn_of_client(
+                        work.connection, self._schema.metadata, context.principal.client_id
+                    )
                 count = carry_out_records(context, work, audited)
                 self._log(context, work, UPLOAD, (), count)
                 work.commit()

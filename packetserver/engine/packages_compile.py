@@ -43,7 +43,7 @@ from packetserver.sync.packages_content import filters_of, packed_object
 from packetserver.sync.packages_jobs import Job, complete_job, is_to_be_done
 from packetserver.sync.packages_writer import PackageWriter, written_package
 from packetserver.sync.packet_log import PacketLog
-from packetserver.sync.sessions import take_turn
+from packetserver.sync.sessions import take_turn_of_client
 from packetserver.sync.unconfirmed import next_batch
 
 CHUNK_BYTES = 64 * 1024
@@ -89,7 +89,7 @@ class PackageCompiler:
         """
         with contextlib.ExitStack() as undo:
             with unit_of_work(self._database, writes=True) as work:
-                take_turn(work.connection, self._schema.metadata, job.client_id)
+                take_turn_of_client(work.connection, self._schema.metadata, job.client_id)
                 records = Records(self._schema, work.connection)
                 package = find_package(records, job.client_id)
                 if package is None or package.id != job.package_id:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import hashlib
+import itertools
 from collections.abc import Iterable, Sequence
 from contextlib import AbstractContextManager, nullcontext
 
@@ -10,6 +10,7 @@ from packetserver.engine.actions import ACTIONS
 from packetserver.engine.admission import Admission
 from packetserver.engine.answers import RecordSink, Response
 from packetserver.engine.auditing import audit_packet, items_of
+from packetserver.engine.collisions import Collisions
 from packetserver.engine.context import PacketContext, Preferences
 from packetserver.engine.documents import Documents
 from packetserver.engine.late_log import LateLog, LoggedPacket
@@ -17,6 +18,7 @@ from packetserver.engine.packages import Packages
 from packetserver.engine.packet import CommitLevel, Item, Options, Packet, Transaction
 from packetserver.engine.permissions import foreseen_bases
 from packetserver.engine.transactions import respond
+from packetserver.engine.turns import begin_writing
 from packetserver.errors import NotAuthorized, StoreUnavailable
 from packetserver.security.attempts import Attempt
 from packetserver.security.authentication import Authenticator
@@ -24,10 +26,10 @@ from packetserver.security.entrance import Entrance
 from packetserver.store.database import Database
 from packetserver.store.records import Records
 from packetserver.store.replica import Replica, position_of
+from packetserver.store.row_locks import TouchedRows
 from packetserver.store.schema import Schema
 from packetserver.store.unit_of_work import UnitOfWork, repeated, unit_of_work
 from packetserver.sync.packet_log import LoggedTransaction, PacketLog
-from packetserver.sync.sessions import heed_repetition, take_turn
 
 NOT_AUTHORIZED = "Not authorized"
 NO_TRANSACTIONS = "No transactions found"
@@ -51,6 +53,7 @@ class Engine:
         self.schema = schema
         self.authenticator = authenticator
         self.preferences = preferences
+        self.collisions = Collisions()
         self.late_log = LateLog(database, schema)
         self.entrance = Entrance(
             database, authenticator.limits, preferences.audit, preferences.clock
@@ -110,8 +113,9 @@ class Engine:
             work.commit()
         system = packet.credentials.system_id if packet.credentials is not None else None
         log = PacketLog(system, principal.client_id, attempt.address)
+        touched = None if self.database.is_sqlite else TouchedRows()
         return PacketContext(
-            packet, options.validate, principal, self.schema, self.preferences, sink, log
+            packet, options.validate, principal, self.schema, self.preferences, sink, log, touched
         )
 
     def _carried_out(
@@ -142,11 +146,13 @@ class Engine:
 
         When the database undoes them for the sake of others, they are carried out once more.
         """
-        log = context.log
+        log, attempts = context.log, itertools.count()
 
         def attempt() -> tuple[Response, ...]:
             # What an attempt that was undone has logged is not there.
             context.log = log.again()
+            if next(attempts):
+                self.collisions.note(transactions)
             return self._attempt(context, transactions, begun)
 
         return repeated(attempt, (lambda: None) if begun is None else begun.rollback)
@@ -165,7 +171,7 @@ class Engine:
             return read
         with self._unit(begun, writes=writes) as work:
             if writes:
-                self._take_turn(context, work, transactions)
+                begin_writing(context, work, transactions, self.collisions)
             responses = tuple(respond(context, work, each, alone=alone) for each in transactions)
             failed = any(each.status for each in responses)
             if writes and not failed:
@@ -201,21 +207,6 @@ class Engine:
             return None
         failed = any(each.status for each in responses)
         return tuple(_undone(each) for each in responses) if failed else responses
-
-    def _take_turn(
-        self, context: PacketContext, work: UnitOfWork, transactions: Sequence[Transaction]
-    ) -> None:
-        """A sync client's packets change its map one after the other."""
-        client_id = context.principal.client_id
-        if client_id is None:
-            return
-        take_turn(work.connection, self.schema.metadata, client_id)
-        content = (context.anchors, context.validate, transactions)
-        heed_repetition(
-            Records(self.schema, work.connection),
-            client_id,
-            lambda: hashlib.sha256(repr(content).encode()).hexdigest(),
-        )
 
     def _unit(
         self, begun: UnitOfWork | None, *, writes: bool

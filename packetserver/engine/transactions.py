@@ -57,7 +57,7 @@ def _carry_out(
         PRESENT: context.preferences.now(),
         CLIENT: NO_CLIENT if client_id is None else client_id,
     }
-    records = Records(context.schema, work.connection, parameters)
+    records = Records(context.schema, work.connection, parameters, context.touched)
     shared = TransactionContext(
         context,
         records,

@@ -68,6 +68,11 @@ def errors_of_all() -> Iterator[None]:
         raise meaning from error
 
 
+def is_kept_by_others(error: DBAPIError) -> bool:
+    """Whether PostgreSQL has waited for another transaction as long as it may."""
+    return getattr(error.orig, "sqlstate", None) == LOCKED
+
+
 @contextmanager
 def commit_errors() -> Iterator[None]:
     """As translated_errors, for a commit: after it nothing is tried again.

@@ -10,17 +10,14 @@ from sqlalchemy import ColumnElement, Connection, Select, func, select
 
 from packetserver.catalogue.model import ObjectType
 from packetserver.store.chosen import parted
-from packetserver.store.derivations.reading import value_column
 from packetserver.store.diagnosis import Attempt, refusals_explained
-from packetserver.store.filters import chosen_order, conditions
+from packetserver.store.filters import conditions
+from packetserver.store.lists import list_statement
 from packetserver.store.plans import Plan, Row
+from packetserver.store.row_locks import Strength, TouchedRows
 from packetserver.store.schema import Schema
-from packetserver.store.scope import Scope, Selection, reference_path
-from packetserver.store.statements import columns_of
+from packetserver.store.scope import Selection
 from packetserver.store.waiting import WaitingRows, stored_together
-
-FIELD = "field:"
-"""In an order, what a field reads instead of a column."""
 
 PAGE_OF_ROWS = 500
 """How many rows a cursor fetches at a time: memory stays flat however long a list is."""
@@ -47,13 +44,18 @@ class Records:
         schema: Schema,
         connection: Connection,
         parameters: Mapping[str, Any] | None = None,
+        touched: TouchedRows | None = None,
     ) -> None:
-        """``parameters`` are what plans leave open, such as the time of the reading."""
+        """``parameters`` are what plans leave open, such as the time of the reading.
+
+        ``touched`` is told of the rows that are locked, changed or removed by equal columns.
+        """
         self.schema = schema
         self._connection = connection
         self._waiting = WaitingRows()
         self._read_values: dict[str, dict[Hashable, Any]] = {}
         self._just_stored: JustStored | None = None
+        self._touched = touched
         self.parameters = dict(parameters or {})
 
     def table(self, name: str) -> sqlalchemy.Table:
@@ -103,6 +105,10 @@ class Records:
         """The connection for a statement on one table; what waits for others may wait on."""
         return self.connection if self._waiting.table == table else self._connection
 
+    def _note(self, table: str, identity: Mapping[str, Any], strength: Strength) -> None:
+        if self._touched is not None:
+            self._touched.note(table, identity, strength)
+
     def _attempt(self, table: str, values: Mapping[str, Any], *, removing: bool = False) -> Attempt:
         return Attempt(self._connection, self.schema, table, values, removing)
 
@@ -150,12 +156,14 @@ class Records:
     ) -> int:
         """Change rows of any table, chosen by equal columns; returns how many changed."""
         prepared = self.schema.statements.update(table, identity, values)
+        self._note(table, identity, Strength.CHANGE)
         with refusals_explained(self._attempt(table, values)):
             return prepared.change(self.connection)
 
     def delete_rows(self, table: str, identity: Mapping[str, Any]) -> int:
         """Remove rows of any table, chosen by equal columns; returns how many went."""
         prepared = self.schema.statements.delete(table, identity)
+        self._note(table, identity, Strength.REMOVAL)
         with refusals_explained(self._attempt(table, identity, removing=True)):
             return prepared.change(self.connection)
 
@@ -176,7 +184,7 @@ class Records:
             self.connection.execute(sqlalchemy.delete(target).where(pointing))
 
     def stored(
-        self, described: ObjectType, identity: Mapping[str, Any], *, lock: bool = False
+        self, described: ObjectType, identity: Mapping[str, Any], *, lock: Strength | None = None
     ) -> dict[str, Any] | None:
         """The stored values of a record by field name, None when there is no such record.
 
@@ -185,6 +193,8 @@ class Records:
         fields = list(described.stored_fields)
         columns = (each.column or "" for each in fields)
         prepared = self.schema.statements.read(described.table or "", columns, identity, lock=lock)
+        if lock is not None:
+            self._note(described.table or "", identity, lock)
         row = prepared.first(self.connection)
         return None if row is None else {each.name: row[i] for i, each in enumerate(fields)}
 
@@ -253,36 +263,6 @@ class Records:
         """The rows of a statement, fetched a page at a time while they are used."""
         streamed = statement.execution_options(yield_per=PAGE_OF_ROWS)
         yield from self.connection.execute(streamed, self.parameters)
-
-
-def list_statement(
-    selection: Selection,
-    plan: Plan,
-    order: Sequence[str],
-    extra: Sequence[ColumnElement[Any]] = (),
-) -> Select[Any]:
-    """The statement that reads a list."""
-    scope = selection.scope
-    statement = select(*columns_of(plan), *extra).select_from(scope.table)
-    return statement.where(*conditions(selection)).order_by(
-        *order_of(scope, chosen_order(selection, order))
-    )
-
-
-def order_of(scope: Scope, names: Sequence[str]) -> Iterator[ColumnElement[Any]]:
-    """PostgreSQL's placing of empty columns on both databases, and the key to end all ties."""
-    for name in names:
-        column = _ordering_column(scope, name.removeprefix("-"))
-        descending = name.startswith("-")
-        yield column.desc().nulls_first() if descending else column.asc().nulls_last()
-    if scope.object.key is not None:
-        yield scope.key.asc()
-
-
-def _ordering_column(scope: Scope, name: str) -> ColumnElement[Any]:
-    if name.startswith(FIELD):
-        return value_column(scope, name.removeprefix(FIELD))
-    return reference_path(scope, name)
 
 
 def _equal(table: sqlalchemy.Table, identity: Mapping[str, Any]) -> list[ColumnElement[bool]]:

@@ -25,6 +25,7 @@ from sqlalchemy import (
 from packetserver.store.chosen import Chosen
 from packetserver.store.direct import Direct, Row, Statement
 from packetserver.store.plans import Plan
+from packetserver.store.row_locks import Strength
 
 STATEMENTS_KEPT = 4096
 EQUAL, CHANGED = "is_", "to_"
@@ -64,13 +65,15 @@ class _How(NamedTuple):
 
     order: str | None
     limit: int | None
-    lock: bool
+    lock: Strength | None
 
     def applied(self, statement: Select[Any], target: Table) -> Select[Any]:
         if self.order is not None:
             statement = statement.order_by(target.c[self.order])
         statement = statement.limit(self.limit)
-        return statement.with_for_update() if self.lock else statement
+        if self.lock is None:
+            return statement
+        return statement.with_for_update(key_share=self.lock is Strength.CHANGE)
 
 
 class Statements:
@@ -95,7 +98,7 @@ class Statements:
         *,
         order: str | None = None,
         limit: int | None = None,
-        lock: bool = False,
+        lock: Strength | None = None,
     ) -> Prepared:
         """Some columns of the rows whose columns are equal to the identity's."""
         how = _How(order, limit, lock)
@@ -168,7 +171,7 @@ class Statements:
         target = self._tables[table]
         statement = select(*(target.c[name] for name in columns))
         chosen = how.applied(statement.where(*conditions(target, compared)), target)
-        return Direct(chosen, stands_alone=not how.lock)
+        return Direct(chosen, stands_alone=how.lock is None)
 
     def _planned(self, table: str, plan: Plan, compared: Compared) -> Direct:
         target = self._tables[table]

@@ -18,7 +18,7 @@ from packetserver.store.failures import commit_errors, errors_of_all, translated
 
 logger = logging.getLogger(__name__)
 
-PAUSES = (0.05, 0.2, 0.8)
+PAUSES = (0.05, 0.1, 0.2, 0.4, 0.8, 0.8, 0.8)
 """The longest pauses, in seconds, before work that the database undid is done once more.
 
 They are drawn at random up to here, so that those who were in each other's way part.

@@ -12,7 +12,7 @@ from sqlalchemy.engine import Row
 
 from packetserver.store.records import Records
 from packetserver.sync.packages import PACKAGES, WORK, find_package, remove_package
-from packetserver.sync.sessions import CLIENTS, KEY, SESSIONS, take_turn
+from packetserver.sync.sessions import CLIENTS, KEY, SESSIONS, take_turn_of_client
 
 KEPT = ("sync_unconfirmed", "sync_number", SESSIONS, "sync_map")
 """The tables that say what a client has."""
@@ -60,7 +60,7 @@ def reset_client(records: Records, client_id: int, now: datetime) -> None:
     What it has sent stays, and so do the logs. The file of its package goes once
     `FileLibrary.remove_released` runs.
     """
-    take_turn(records.connection, records.schema.metadata, client_id)
+    take_turn_of_client(records.connection, records.schema.metadata, client_id)
     package = find_package(records, client_id)
     if package is not None:
         remove_package(records, package)

@@ -13,8 +13,9 @@ from typing import Any
 from sqlalchemy import ColumnElement, Select, func, or_, select
 
 from packetserver.store.filters import chosen_order, conditions
+from packetserver.store.lists import order_of
 from packetserver.store.plans import Plan, Row
-from packetserver.store.records import Records, order_of
+from packetserver.store.records import Records
 from packetserver.store.scope import Selection
 from packetserver.store.statements import columns_of
 from packetserver.sync.windows import Window

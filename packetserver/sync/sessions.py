@@ -15,7 +15,7 @@ from packetserver.sync.windows import is_same_anchor
 CLIENTS, SESSIONS, KEY = "sync_client", "sync_session", "client_id"
 
 
-def take_turn(connection: Connection, metadata: MetaData, client_id: int) -> None:
+def take_turn_of_client(connection: Connection, metadata: MetaData, client_id: int) -> None:
     """Wait until no other writing packet of the client runs, and let none begin before this ends.
 
     So a packet sees all that an earlier one has mapped. SQLite has one writer at a time anyway.

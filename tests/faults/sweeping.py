@@ -175,6 +175,8 @@ class Sweep:
         """The engine sees a fault; returns how often it committed all the same."""
         positions = [self.store.sequences()]
         outcome: Outcome = None
+        # After a deadlock packets take other steps for a while.
+        self.office.engine.collisions.forget()
         with watched(
             self.office.engine.database.engine,
             **_how(fault),

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 from faults.injection import ROLLBACK, watched
-from sync.office import Office, open_office
+from sync.office import Office, item, open_office
 
 from packetserver.engine.assembly import load_schema
 
@@ -36,3 +36,20 @@ def test_a_select_is_its_sender_its_record_and_its_line_of_the_log(office):
 def test_an_insert_is_one_transaction_with_its_line_of_the_log(office):
     steps = steps_of(office, "insert", {"name": "New"})
     assert steps == ["SELECT", "BEGIN", "INSERT", "WITH", "COMMIT"]
+
+
+def test_records_of_one_packet_are_locked_by_one_statement_and_a_single_one_by_none(office):
+    keys = [office.account() for _ in range(4)]
+
+    def steps(*some: str) -> list[str]:
+        items = [item("account", "update", {"id": key, "name": "x"}) for key in some]
+        for _ in range(2):
+            with watched(office.engine.database.engine) as seen:
+                (answer,) = office.admin.send_all(items)
+        assert answer.errors == ()
+        return [each.text.split()[0] for each in seen.steps]
+
+    single, more = steps(keys[0]), len(steps(*keys[:2])) - len(steps(keys[0]))
+    each = len(steps(*keys)) - len(steps(*keys[:3]))
+    assert single[:3] == ["SELECT", "BEGIN", "SELECT"]
+    assert more == each + 1

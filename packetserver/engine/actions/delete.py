@@ -13,6 +13,7 @@ from packetserver.engine.draft import read_draft
 from packetserver.engine.identity import find_identity
 from packetserver.engine.permissions import DELETE, demand
 from packetserver.engine.sharing import share_key
+from packetserver.engine.turns import removal_strength
 from packetserver.engine.validation import Writing
 from packetserver.errors import TransactionFailure
 from packetserver.store.file_library import VERSIONS as FILE_VERSIONS
@@ -28,7 +29,7 @@ def run(call: Call) -> None:
         raise TransactionFailure.because(f"{call.item.element} cannot be deleted")
     draft = read_draft(call)
     identity = find_identity(call, draft)
-    stored = call.records.stored(call.object, identity, lock=True)
+    stored = call.records.stored(call.object, identity, lock=removal_strength(call.object))
     demand(call, DELETE, draft.values if stored is None else stored)
     remember_removal(call, identity)
     if stored is None or _is_trashed(call.object, stored):

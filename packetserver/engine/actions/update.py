@@ -22,6 +22,7 @@ from packetserver.engine.stamps import force_to_user, stamp_change
 from packetserver.engine.storing import column_value
 from packetserver.engine.validation import REQUIRED, Writing, validate
 from packetserver.errors import TransactionFailure
+from packetserver.store.row_locks import Strength
 from packetserver.sync.guid_map import is_same_time
 
 PROCESSED, CONFLICT = "processed", "conflict"
@@ -35,7 +36,7 @@ def run(call: Call) -> None:
     draft = read_draft(call)
     named = find_named(call, draft)
     identity = identity_as_named(call, draft, named)
-    stored = call.records.stored(call.object, identity, lock=True)
+    stored = call.records.stored(call.object, identity, lock=Strength.CHANGE)
     demand(call, EDIT, draft.values if stored is None else stored)
     if stored is None:
         remember_conflict(call, named, identity)

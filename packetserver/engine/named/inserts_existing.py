@@ -20,6 +20,7 @@ from packetserver.engine.sharing import share_key
 from packetserver.engine.stamps import force_to_user, stamp_new
 from packetserver.engine.validation import FIXED_LINES, Writing, validate
 from packetserver.errors import TransactionFailure
+from packetserver.store.row_locks import Strength
 
 NO_RECORD = "There is no such record"
 
@@ -51,7 +52,7 @@ def existing(call: Call) -> tuple[Writing, dict[str, Any]]:
     """The record that is added to; raises TransactionFailure when there is none."""
     draft = read_draft(call)
     identity = find_identity(call, draft)
-    stored = call.records.stored(call.object, identity, lock=True)
+    stored = call.records.stored(call.object, identity, lock=Strength.CHANGE)
     demand(call, ADD, draft.values if stored is None else stored)
     if stored is None:
         raise TransactionFailure.because(f"{call.item.element}: {NO_RECORD}")
