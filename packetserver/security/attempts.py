@@ -9,6 +9,7 @@ from sqlalchemy import Connection
 
 from packetserver.errors import LoginThrottled
 from packetserver.security.login_counts import read_counts
+from packetserver.security.remembered import Proof
 from packetserver.security.throttle import Count, Limits, Scope, is_noted, subjects
 
 REFUSAL = "Not authorized"
@@ -30,20 +31,32 @@ class Attempt:
     """Whether a code was compared with what is stored: only then is a failure counted."""
     subjects: dict[Scope, str] = field(default_factory=dict)
     counts: dict[Scope, Count] = field(default_factory=dict)
+    proof: Proof | None = None
+    """What was found to be right by a slow hash, for other workers to know."""
 
-    def begin_guess(self, connection: Connection, name: str) -> None:
+    def begin_guess(self, connection: Connection, name: str, proof: Proof) -> float | None:
         """To be called before a slow hash is spent on whoever is called ``name``.
 
-        Raises LoginThrottled when too many of these have failed.
+        Returns for how many seconds another worker still vouches for the ``proof``: then no hash
+        need be spent. Raises LoginThrottled when it does not, and too many of these have failed.
         """
         if self.is_guess:
-            return
+            return None
         if self.limits is not None:
             self.subjects = subjects(name, self.address)
-            self.counts = read_counts(connection, self.subjects)
+            self.counts, proved_at = read_counts(connection, self.subjects, proof.subject)
+            left = proof.seconds_left(proved_at, self.at)
+            if left is not None:
+                return left
             if self.limits.is_closed(self.counts, self.at):
                 raise LoginThrottled(REFUSAL)
         self.is_guess = True
+        return None
+
+    def succeed(self, proof: Proof) -> None:
+        """What was compared is right."""
+        if self.limits is not None and proof.seconds > 0:
+            self.proof = proof
 
     @property
     def is_news(self) -> bool:

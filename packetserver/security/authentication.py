@@ -167,10 +167,15 @@ class Authenticator:
             return True
         if self._refused.recalls(claim, at):
             return False
-        attempt.begin_guess(connection, whose)
+        proof = self._remembered.proof(claim)
+        left = attempt.begin_guess(connection, whose, proof)
+        if left is not None:
+            self._remembered.remember(claim, at, left)
+            return True
         verified = verify_secret(claim.stored, claim.wire, claim.kind, self._hasher)
         if verified:
             self._remembered.remember(claim, at)
+            attempt.succeed(proof)
         else:
             self._refused.remember(claim, at)
         return verified

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import datetime
 
@@ -16,7 +16,7 @@ from packetserver.security.attempts import Attempt
 from packetserver.security.audit import NOT_AUTHORIZED, THROTTLED, Audit, What, claimed
 from packetserver.security.credentials import Credentials
 from packetserver.security.login_counts import count_failure, forget_old, note_welcome
-from packetserver.security.throttle import Limits, Scope
+from packetserver.security.throttle import KNOWN_SECONDS, Limits, Scope
 from packetserver.store.database import Database
 from packetserver.store.unit_of_work import unit_of_work
 
@@ -66,13 +66,27 @@ class Entrance:
             outcome = THROTTLED if throttled else NOT_AUTHORIZED
             self._audit.record(outcome, address, claimed(credentials), items())
             raise
-        if attempt.is_news:
-            self._note(attempt.subjects[Scope.PAIR], attempt.at)
+        kept = dict(self._news(attempt))
+        if kept:
+            self._note(kept, attempt.at)
 
-    def _note(self, subject: str, at: float) -> None:
+    def _news(self, attempt: Attempt) -> Iterator[tuple[str, float]]:
+        """What is worth noting of somebody who came in, and for how many seconds."""
+        if attempt.is_news:
+            yield attempt.subjects[Scope.PAIR], KNOWN_SECONDS
+        if attempt.proof is not None:
+            yield attempt.proof.subject, attempt.proof.seconds
+
+    def _note(self, kept: Mapping[str, float], at: float) -> None:
         """Note that somebody came in; who can read need not wait for SQLite's writer for that."""
+
+        def write(connection: Connection) -> None:
+            note_welcome(connection, kept, at)
+            if self._limits is not None and self._is_time_to_forget(at, self._limits.seconds):
+                forget_old(connection, at)
+
         try:
-            self._write(lambda connection: note_welcome(connection, subject, at), PATIENCE_SECONDS)
+            self._write(write, PATIENCE_SECONDS)
         except StoreBusy:
             logger.debug("A login is not noted: the next one is as good")
 

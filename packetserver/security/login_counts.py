@@ -20,7 +20,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects import postgresql, sqlite
 
-from packetserver.security.throttle import KNOWN_SECONDS, Count, Limits, Scope
+from packetserver.security.throttle import Count, Limits, Scope
 
 _LOGIN = table(
     "packetserver_login",
@@ -38,11 +38,14 @@ _FORGET = delete(_LOGIN).where(_LOGIN.c.kept_until < bindparam("at", type_=Doubl
 Subjects = Mapping[Scope, str]
 
 
-def read_counts(connection: Connection, subjects: Subjects) -> dict[Scope, Count]:
-    """The counters that there are, in one query."""
-    rows = connection.execute(_READ, {"subjects": list(subjects.values())}).all()
+def read_counts(
+    connection: Connection, subjects: Subjects, proof: str
+) -> tuple[dict[Scope, Count], float | None]:
+    """The counters that there are, and when the ``proof`` was noted, in one query."""
+    rows = connection.execute(_READ, {"subjects": [*subjects.values(), proof]}).all()
     found = {row.subject: Count(row.level, row.counted, row.welcomed) for row in rows}
-    return {scope: found[subject] for scope, subject in subjects.items() if subject in found}
+    counts = {scope: found[subject] for scope, subject in subjects.items() if subject in found}
+    return counts, found[proof].welcomed if proof in found else None
 
 
 def count_failure(connection: Connection, subjects: Subjects, limits: Limits, at: float) -> None:
@@ -62,10 +65,17 @@ def count_failure(connection: Connection, subjects: Subjects, limits: Limits, at
     connection.execute(_failure(connection.dialect.name), rows)
 
 
-def note_welcome(connection: Connection, subject: str, at: float) -> None:
-    """Remember that a name has logged in from an address; what failed there still counts."""
-    facts = {"subject": subject, "at": at, "until": at + KNOWN_SECONDS}
-    connection.execute(_welcome(connection.dialect.name), facts)
+def note_welcome(connection: Connection, kept: Mapping[str, float], at: float) -> None:
+    """Note by their subjects that a name has logged in from an address, or what has proved it.
+
+    Each is kept for so many seconds; what failed there still counts.
+    """
+    rows = [
+        {"subject": subject, "at": at, "until": at + seconds}
+        # Always in one order: two that come in then never wait for each other.
+        for subject, seconds in sorted(kept.items())
+    ]
+    connection.execute(_welcome(connection.dialect.name), rows)
 
 
 def forget_old(connection: Connection, at: float) -> None:

@@ -13,6 +13,9 @@ from packetserver.security.secrets import SecretKind
 CAPACITY = 10_000
 """Credentials that one process remembers unless it is told otherwise."""
 
+_OF_ALL_WORKERS = secrets.token_bytes(32)
+"""Drawn before the first worker is forked, and so known to all that one server ever has."""
+
 Key = tuple[SecretKind, int | str, bytes]
 
 
@@ -30,6 +33,24 @@ class Claim:
     wire: str = field(repr=False)
 
 
+@dataclass(frozen=True, slots=True)
+class Proof:
+    """What all workers of a server call a claim; only they can tell which one it is.
+
+    Once one of them has verified it, all may remember it for so many ``seconds``.
+    """
+
+    subject: str
+    seconds: float
+
+    def seconds_left(self, proved_at: float | None, at: float) -> float | None:
+        """How much of that is left when it was verified at a time, None when nothing is."""
+        if proved_at is None:
+            return None
+        left = self.seconds - abs(at - proved_at)
+        return left if left > 0 else None
+
+
 class RememberedCredentials:
     """The claims that were verified within the last ``seconds`` (DECISIONS.md, Stored secrets).
 
@@ -42,7 +63,8 @@ class RememberedCredentials:
         self._seconds = seconds
         self._capacity = capacity
         self._secret = secrets.token_bytes(32)
-        # In order of arrival, which is the order of expiry: a hit does not prolong an entry.
+        # In the order in which they came, which is nearly that in which they expire: a hit does not
+        # prolong an entry.
         self._entries: dict[Key, tuple[bytes, float]] = {}
         self._lock = threading.Lock()
 
@@ -59,12 +81,27 @@ class RememberedCredentials:
             digest, until = self._entries.get(key, (b"", at))
         return at < until and hmac.compare_digest(digest, self._digest(claim.wire, b"wire"))
 
-    def remember(self, claim: Claim, at: float) -> None:
-        """Keep a claim that was verified just now; ``at`` is as for `recalls`."""
-        if claim.stored is None or self._seconds <= 0:
+    def proof(self, claim: Claim) -> Proof:
+        """What to call a claim in the database that all workers share.
+
+        The key is in no database, so whoever has that alone can try no codes with it.
+        """
+        content = repr(("proof", claim.kind.value, claim.id, claim.stored, claim.wire))
+        digest = hashlib.blake2b(
+            content.encode("utf-8", "surrogatepass"), key=_OF_ALL_WORKERS, digest_size=32
+        )
+        return Proof(digest.hexdigest(), self._seconds)
+
+    def remember(self, claim: Claim, at: float, seconds: float | None = None) -> None:
+        """Keep a claim that was verified just now; ``at`` is as for `recalls`.
+
+        ``seconds`` are for one that another worker has verified some time ago.
+        """
+        kept = self._seconds if seconds is None else seconds
+        if claim.stored is None or kept <= 0:
             return
         key = self._key(claim, claim.stored)
-        entry = (self._digest(claim.wire, b"wire"), at + self._seconds)
+        entry = (self._digest(claim.wire, b"wire"), at + kept)
         with self._lock:
             self._entries.pop(key, None)
             self._drop_expired(at)

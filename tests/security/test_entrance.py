@@ -14,6 +14,7 @@ from sync.office import Clock
 
 from packetserver.engine.document_record import Document
 from packetserver.errors import NotAuthorized
+from packetserver.security import remembered
 from packetserver.security.throttle import Scope
 
 FEW = {"login_failures": 3, "login_failure_minutes": 10}
@@ -156,6 +157,56 @@ def test_a_remembered_code_is_let_in_whatever_others_do_and_asks_nothing(opened,
     for _ in range(20):
         assert is_let_in(gate)
     assert not [each for each in gate.statements if TABLE in each]
+
+
+def test_what_one_worker_has_verified_all_let_in_whatever_others_do(opened, clock):
+    first, second, attacker = opened(remembered=300), opened(remembered=300), opened()
+    assert is_let_in(first)
+    attacker.fail(10)
+    assert not is_let_in(attacker)
+    clock.go_on(seconds=200)
+    attacker.fail(10)
+    second.statements.clear()
+    assert second.hashes("rep1") == 0
+    assert is_let_in(second)
+    # One look, which everybody takes who has to be verified, and nothing is written.
+    assert len([each for each in second.statements if TABLE in each]) == 1
+    assert not second.log_in("rep1", "wrong")
+
+
+def test_what_a_worker_has_verified_counts_as_long_as_it_would_remember_it(opened, clock):
+    seconds = [0.0]
+    workers = [opened(remembered=300, seconds=lambda: seconds[0]) for _ in range(3)]
+    assert [each.hashes("rep1") for each in workers[:2]] == [1, 0]
+    clock.go_on(seconds=299)
+    seconds[0] += 299
+    assert [each.hashes("rep1") for each in workers] == [0, 0, 0]
+    clock.go_on(seconds=2)
+    seconds[0] += 2
+    # Nobody vouches for it any more; whoever looks first does so for the others.
+    assert [each.hashes("rep1") for each in workers[::-1]] == [1, 0, 0]
+
+
+def test_a_code_that_was_changed_is_vouched_for_by_nobody(opened):
+    first, second = opened(remembered=300), opened(remembered=300)
+    assert is_let_in(first)
+    with first.engine.database.connect(writes=True) as connection:
+        change = "UPDATE access SET password = (SELECT password FROM access WHERE username = 'hr1')"
+        connection.execute(text(f"{change} WHERE username = 'rep1'"))
+        connection.commit()
+    assert not is_let_in(second)
+    assert second.log_in("rep1", "hr1")
+
+
+def test_what_is_noted_of_a_code_tells_nothing_to_who_has_the_database(opened, monkeypatch):
+    gate = opened(remembered=300)
+    assert is_let_in(gate)
+    noted = {row["subject"] for row in gate.counters()}
+    # The same in a server of its own: what it is called there can be told by no other.
+    monkeypatch.setattr(remembered, "_OF_ALL_WORKERS", b"drawn anew")
+    other = opened(remembered=300)
+    assert other.hashes("rep1") == 1
+    assert len({row["subject"] for row in other.counters()} - noted) == 1
 
 
 def test_an_old_code_that_is_sent_over_and_over_counts_once_in_each_process(opened):
