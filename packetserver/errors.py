@@ -5,6 +5,8 @@ The protocol layer alone turns them into the wire's text, so nothing here knows 
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 
 class PacketServerError(Exception):
     """Root of all errors raised on purpose; its text is safe to show to an operator."""
@@ -51,6 +53,13 @@ class WorkUndone(StoreBusy):
     """The database undid the work for the sake of another's; it may be done again at once."""
 
 
+class RefusalUnexplained(WorkUndone):
+    """The database refused a statement, and ended the transaction before it could be asked why.
+
+    Done again, the work keeps what it needs to ask.
+    """
+
+
 class StatementTooLong(StoreBusy):
     """A statement took longer than it may, and was broken off."""
 
@@ -68,11 +77,15 @@ class ServerBusy(TryAgainLater):
 
 
 class RecordRefused(PacketServerError):
-    """The database refuses a record; ``reason`` names fields and elements, never constraints."""
+    """The database refuses a record; ``reasons`` name fields and elements, never constraints.
 
-    def __init__(self, reason: str) -> None:
-        super().__init__(reason)
-        self.reason = reason
+    ``origin`` is what a row that waited to be stored was told to come from, None for any other.
+    """
+
+    def __init__(self, *reasons: str) -> None:
+        super().__init__("; ".join(reasons))
+        self.reasons = reasons
+        self.origin: object = None
 
 
 class PacketError(PacketServerError):
@@ -124,17 +137,23 @@ class ItemMessage(PacketServerError):
 class TransactionFailure(PacketServerError):
     """The transaction ends here and is undone.
 
-    ``lines`` are the wire's lines: the fixed text first, then a sentence of ours or nothing.
+    ``fixed`` are lines that clients know letter by letter, ``reasons`` are sentences of ours.
     """
 
-    def __init__(self, *lines: str) -> None:
-        super().__init__("; ".join(lines))
-        self.lines = lines
+    def __init__(self, *fixed: str, reasons: Sequence[str] = ()) -> None:
+        super().__init__("; ".join((*fixed, *reasons)))
+        self.fixed = fixed
+        self.reasons = tuple(reasons)
 
     @classmethod
-    def because(cls, reason: str = "") -> TransactionFailure:
-        """The fixed text `Transaction failed`, followed by the reason where there is one."""
-        return cls("Transaction failed", reason) if reason else cls("Transaction failed")
+    def because(cls, *reasons: str) -> TransactionFailure:
+        """The fixed text `Transaction failed`, followed by the reasons."""
+        return cls("Transaction failed", reasons=reasons)
+
+    @property
+    def lines(self) -> tuple[str, ...]:
+        """The wire's lines: the fixed ones come first."""
+        return (*self.fixed, *self.reasons)
 
 
 class ValueNotOfType(PacketServerError):

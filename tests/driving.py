@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
@@ -21,6 +22,8 @@ HOST = "127.0.0.1"
 ADMIN = Credentials(username="admin", code="21232f297a57a5a743894a0e4a801fc3", system_id=4)
 CLIENT = Credentials(id=HOST, code="secret1", client_id=1, system_id=4)
 """The identities of tests/conformance/world.toml that tests use most."""
+
+PLACE = re.compile(r"^item \d+ \(\w+\): ")
 
 Values = Mapping[str, str | None]
 
@@ -65,6 +68,11 @@ class Answer:
     @property
     def errors(self) -> tuple[str, ...]:
         return self.response.errors
+
+    @property
+    def reasons(self) -> tuple[str, ...]:
+        """The errors without the places that sentences of the server's own begin with."""
+        return tuple(PLACE.sub("", each) for each in self.errors)
 
     @property
     def total(self) -> int | None:

@@ -11,6 +11,7 @@ from zoneinfo import ZoneInfo
 from packetserver.catalogue.model import ObjectType, Target
 from packetserver.engine.answers import RecordSink
 from packetserver.engine.packet import Item, Packet
+from packetserver.engine.places import Place
 from packetserver.security.audit import Audit
 from packetserver.security.principal import Principal
 from packetserver.store.file_library import FileLibrary
@@ -64,6 +65,8 @@ class PacketContext:
     log: PacketLog
     touched: TouchedRows | None = None
     """What its attempts have locked or changed, where packets can be in each other's way."""
+    closely: bool = False
+    """Whether a refused statement shall leave the transaction as it was (store.diagnosis)."""
 
     @property
     def anchors(self) -> tuple[datetime | None, datetime | None]:
@@ -122,6 +125,8 @@ class Call:
     item: Item
     target: Target
     output: Output
+    place: Place | None = None
+    """Where in its transaction the item stands; None where there is no transaction."""
 
     @property
     def object(self) -> ObjectType:

@@ -83,7 +83,7 @@ class Documents:
         except ItemMessage as message:
             return self._refused(context, (message.text,))
         except RecordRefused as refusal:
-            return self._refused(context, (refusal.reason,))
+            return self._refused(context, refusal.reasons)
         except TransactionFailure as failure:
             lines = tuple(line for line in failure.lines if line not in FIXED_LINES)
             return self._refused(context, lines or failure.lines)

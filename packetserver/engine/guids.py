@@ -13,7 +13,10 @@ from packetserver.errors import TransactionFailure, ValueNotOfType
 from packetserver.store.guid_columns import GUID, list_of
 from packetserver.sync.guid_map import Guid
 
-UNKNOWN = "Sync reference does not exist, you must sync referenced tables first"
+UNKNOWN = (
+    "Transaction failed",
+    "Sync reference does not exist, you must sync referenced tables first",
+)
 NOTHING = -1
 """The guid that refers to nothing, as an empty one does."""
 
@@ -50,7 +53,7 @@ def with_server_ids(call: Call, properties: Iterable[Property]) -> list[Property
     wanted = {guid for guid in guids.values() if guid is not None}
     found = call.guids.record_ids(wanted) if wanted else {}
     if len(found) < len(wanted):
-        raise TransactionFailure.because(UNKNOWN)
+        raise TransactionFailure(*UNKNOWN)
     for i, one in references.items():
         guid = guids.get(i)
         text = one.text if one.is_key else None if guid is None else str(found[guid])
@@ -83,7 +86,7 @@ def _guid(call: Call, reference: Reference) -> Guid | None:
     if number is None:
         return None
     if reference.element is None:
-        raise TransactionFailure.because(UNKNOWN)
+        raise TransactionFailure(*UNKNOWN)
     return reference.element, number
 
 

@@ -189,7 +189,7 @@ def _carry_out(call: Call) -> None:
         reason = ": ".join(line for line in failure.lines if line)
         raise PackageFailure(f"{call.item.element}: {reason}") from failure
     except RecordRefused as refusal:
-        raise PackageFailure(f"{call.item.element}: {refusal.reason}") from refusal
+        raise PackageFailure(f"{call.item.element}: {refusal}") from refusal
 
 
 def _anchor_texts(anchors: Anchors) -> dict[str, str | None]:

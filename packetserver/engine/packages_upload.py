@@ -58,7 +58,7 @@ def carry_out_records(context: PacketContext, work: UnitOfWork, items: Iterable[
         except ItemMessage as message:
             raise TransactionFailure(_place(count, item), message.text) from message
         except RecordRefused as refusal:
-            raise TransactionFailure(_place(count, item), refusal.reason) from refusal
+            raise TransactionFailure(_place(count, item), *refusal.reasons) from refusal
     if not count:
         raise TransactionFailure(NO_RECORD)
     return count

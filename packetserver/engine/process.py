@@ -19,7 +19,7 @@ from packetserver.engine.packet import CommitLevel, Item, Options, Packet, Trans
 from packetserver.engine.permissions import foreseen_bases
 from packetserver.engine.transactions import respond
 from packetserver.engine.turns import begin_writing
-from packetserver.errors import NotAuthorized, StoreUnavailable
+from packetserver.errors import NotAuthorized, RefusalUnexplained, StoreUnavailable
 from packetserver.security.attempts import Attempt
 from packetserver.security.authentication import Authenticator
 from packetserver.security.entrance import Entrance
@@ -151,9 +151,13 @@ class Engine:
         def attempt() -> tuple[Response, ...]:
             # What an attempt that was undone has logged is not there.
             context.log = log.again()
-            if next(attempts):
+            if next(attempts) and not context.closely:
                 self.collisions.note(transactions)
-            return self._attempt(context, transactions, begun)
+            try:
+                return self._attempt(context, transactions, begun)
+            except RefusalUnexplained:
+                context.closely = True
+                raise
 
         return repeated(attempt, (lambda: None) if begun is None else begun.rollback)
 
@@ -216,7 +220,7 @@ class Engine:
     def _log(
         self, context: PacketContext, work: UnitOfWork, entries: Iterable[LoggedTransaction]
     ) -> None:
-        records = Records(self.schema, work.connection)
+        records = Records(self.schema, work.connection, closely=context.closely)
         context.log.write(records, self.preferences.now(), entries)
 
     def _log_alone(

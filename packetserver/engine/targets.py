@@ -13,6 +13,10 @@ from packetserver.store.guid_columns import SYSTEM
 from packetserver.store.plans import output_name
 
 UNSUPPORTED = "Unsupported object specified"
+NO_SYSTEM = (
+    "authentication has no systemId that is a number, so no object is known:"
+    f" clients send <systemId>{SYSTEM}</systemId>"
+)
 NO_ACTION = "Action not specified"
 
 SYSTEM_ELEMENT = "system"
@@ -25,6 +29,13 @@ NAME_START = (
 NAME_MORE = NAME_START + r"\-.0-9\u00b7\u0300-\u036f\u203f\u2040"
 XML_NAME = re.compile(f"[{NAME_START}][{NAME_MORE}]*")
 """The names that XML 1.0 allows, without colon and without the rarest ranges."""
+
+
+def check_system(context: PacketContext, transaction: Transaction) -> None:
+    """Raises TransactionFailure where no element can be known for want of a system."""
+    credentials = context.packet.credentials
+    if transaction.items and (credentials is None or credentials.system_id is None):
+        raise TransactionFailure(UNSUPPORTED, reasons=(NO_SYSTEM,))
 
 
 def find_target(context: PacketContext, item: Item) -> Target:

@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 from packetserver.engine.actions import carry_out
 from packetserver.engine.answers import RecordSet, Response
 from packetserver.engine.context import Call, Output, PacketContext, TransactionContext
 from packetserver.engine.packet import Item, Transaction
-from packetserver.engine.targets import check_meta, find_target, is_allowed_for_user_client
+from packetserver.engine.places import Place
+from packetserver.engine.targets import (
+    check_meta,
+    check_system,
+    find_target,
+    is_allowed_for_user_client,
+)
 from packetserver.errors import (
     ItemMessage,
     RecordRefused,
@@ -51,13 +57,9 @@ def _carry_out(
 
     Raises TransactionFailure with the messages of all items when there is any.
     """
+    check_system(context, transaction)
     check_meta(transaction.meta)
-    client_id = context.principal.client_id
-    parameters = {
-        PRESENT: context.preferences.now(),
-        CLIENT: NO_CLIENT if client_id is None else client_id,
-    }
-    records = Records(context.schema, work.connection, parameters, context.touched)
+    records = _records(context, work)
     shared = TransactionContext(
         context,
         records,
@@ -68,20 +70,34 @@ def _carry_out(
     )
     messages: list[str] = []
     kept: RecordSet | None = None
-    for item in transaction.items:
+    for place, item in zip(_places(transaction), transaction.items, strict=True):
         try:
-            found = _item(context, shared, item, wanted=kept is None)
+            found = _item(context, shared, item, place, wanted=kept is None)
             kept = kept or found
         except ItemMessage as message:
             _settle(records, messages)
             messages.append(message.text)
         except TransactionFailure as failure:
             _settle(records, messages)
-            raise TransactionFailure(*messages, *failure.lines) from failure
+            raise TransactionFailure(*messages, *place.told(failure).lines) from failure
+        except RecordRefused as refusal:
+            _settle(records, messages)
+            raise TransactionFailure(*messages, *_refused(refusal, place).lines) from refusal
     _settle(records, messages)
     if messages:
         raise TransactionFailure(*messages)
     return kept
+
+
+def _records(context: PacketContext, work: UnitOfWork) -> Records:
+    client_id = context.principal.client_id
+    parameters = {
+        PRESENT: context.preferences.now(),
+        CLIENT: NO_CLIENT if client_id is None else client_id,
+    }
+    return Records(
+        context.schema, work.connection, parameters, context.touched, closely=context.closely
+    )
 
 
 def _permitted_at_first(
@@ -92,24 +108,37 @@ def _permitted_at_first(
     return dict(context.principal.permitted) if is_first else {}
 
 
+def _places(transaction: Transaction) -> Iterator[Place]:
+    is_only = len(transaction.items) == 1
+    for number, item in enumerate(transaction.items, 1):
+        yield Place(number, item.element, is_only)
+
+
 def _settle(records: Records, messages: Sequence[str]) -> None:
     """Store what waits of earlier items: its error comes before those of later ones."""
     try:
         records.settle()
     except RecordRefused as refusal:
-        failure = TransactionFailure.because(refusal.reason)
-        raise TransactionFailure(*messages, *failure.lines) from refusal
+        raise TransactionFailure(*messages, *_refused(refusal).lines) from refusal
+
+
+def _refused(refusal: RecordRefused, place: Place | None = None) -> TransactionFailure:
+    """The failure of the item that a refused record is of: that which waited, or this one."""
+    origin = refusal.origin if isinstance(refusal.origin, Place) else place
+    failure = TransactionFailure.because(*refusal.reasons)
+    return failure if origin is None else origin.told(failure)
 
 
 def _item(
-    context: PacketContext, shared: TransactionContext, item: Item, *, wanted: bool
+    context: PacketContext,
+    shared: TransactionContext,
+    item: Item,
+    place: Place,
+    *,
+    wanted: bool,
 ) -> RecordSet:
     target = find_target(context, item)
     output = Output(context.sink, wanted)
     start = context.sink.position()
-    call = Call(shared, item, target, output)
-    try:
-        carry_out(call)
-    except RecordRefused as refusal:
-        raise TransactionFailure.because(refusal.reason) from refusal
+    carry_out(Call(shared, item, target, output, place))
     return RecordSet(item.element, output.count, output.total, start, context.sink.position())

@@ -56,7 +56,7 @@ def _take_turn_of_client(
     take_turn_of_client(work.connection, context.schema.metadata, client_id)
     content = (context.anchors, context.validate, transactions)
     heed_repetition(
-        Records(context.schema, work.connection),
+        Records(context.schema, work.connection, closely=context.closely),
         client_id,
         lambda: hashlib.sha256(repr(content).encode()).hexdigest(),
     )

@@ -103,4 +103,4 @@ def check_insert(writing: Writing) -> None:
         for message in RULES[each.rule.name](writing, each.field, each.rule)
     ]
     if complaints:
-        raise TransactionFailure("Transaction failed", *dict.fromkeys(complaints))
+        raise TransactionFailure.because(*dict.fromkeys(complaints))

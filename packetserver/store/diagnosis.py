@@ -1,43 +1,62 @@
-"""What a database's refusal means, in a sentence that names fields and not constraints."""
+"""What a database's refusal means, in sentences that name fields and not constraints."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Connection, Table, literal, select
+from sqlalchemy import ClauseElement, ColumnElement, Connection, Table, literal, select
 from sqlalchemy.exc import DataError, IntegrityError
 
-from packetserver.catalogue.model import Catalogue
-from packetserver.errors import RecordRefused
+from packetserver.catalogue.model import Catalogue, Field
+from packetserver.errors import RecordRefused, RefusalUnexplained
 from packetserver.store.schema import Schema
 
 FOREIGN_KEY, UNIQUE, NOT_NULL = "23503", "23505", "23502"
+UNIQUE_SQLITE, NOT_NULL_SQLITE = "UNIQUE constraint failed: ", "NOT NULL constraint failed: "
 IN_USE = "The record is in use by {}"
-KEY_COLUMN = re.compile(r"\(([^()]*)\)=\(")
+REQUIRED = "Required Field"
+TAKEN = "A record with the same key exists already"
+KEY_COLUMNS = re.compile(r"\(([^()]*)\)=\(")
 MOST_LOOKED_AT = 100
+MOST_NAMED = 20
+LONGEST_VALUE = 50
+"""Characters of a value that are shown."""
 
 
 @dataclass(frozen=True, slots=True)
 class Attempt:
     """A statement that may be refused.
 
-    ``values`` are the column values that it stores, or, ``removing``, that choose what goes.
+    ``values`` are the column values that it stores; ``removing`` are conditions of the rows that go.
+    ``closely`` says that a refusal shall leave the transaction as it was, so that one can look for
+    its reason: on PostgreSQL that costs two round trips; on SQLite it is always so, for nothing.
     """
 
     connection: Connection
     schema: Schema
     table: str
     values: Mapping[str, Any]
-    removing: bool = False
+    removing: Sequence[ColumnElement[bool]] = ()
+    closely: bool = True
 
     @property
     def catalogue(self) -> Catalogue:
         """The catalogue that knows the table."""
         return self.schema.catalogue
+
+    @property
+    def needs_savepoint(self) -> bool:
+        """Whether the transaction would end with a refusal."""
+        return self.connection.dialect.name == "postgresql"
+
+    @property
+    def can_look(self) -> bool:
+        """Whether the database can be asked once it has refused the statement."""
+        return self.closely or not self.needs_savepoint
 
     def sql_table(self, name: str) -> Table:
         """A table of the catalogue."""
@@ -46,48 +65,105 @@ class Attempt:
 
 @contextmanager
 def refusals_explained(attempt: Attempt) -> Iterator[None]:
-    """Turns a statement's refusal into RecordRefused."""
+    """Turns a statement's refusal into RecordRefused.
+
+    Raises RefusalUnexplained where one has to look closely for the reason, and cannot any more.
+    """
+    kept = attempt.closely and attempt.needs_savepoint
     try:
-        yield
+        with attempt.connection.begin_nested() if kept else nullcontext():
+            yield
     except DataError as error:
         raise RecordRefused("A value does not fit its field") from error
     except IntegrityError as error:
-        raise RecordRefused(_reason(error, attempt)) from error
+        raise RecordRefused(*_reasons(error, attempt)) from error
 
 
-def _reason(error: IntegrityError, attempt: Attempt) -> str:
+def is_taken_key(error: IntegrityError, table: str, key: str) -> bool:
+    """Whether a row was refused because another one has its key."""
+    return _repeated(error, table) == [key]
+
+
+def _reasons(error: IntegrityError, attempt: Attempt) -> list[str]:
     state = getattr(error.orig, "sqlstate", None)
-    if state == FOREIGN_KEY:
-        return _from_facts(getattr(error.orig, "diag", None), attempt)
     text = str(error.orig)
-    if state == UNIQUE or "UNIQUE" in text:
-        return "A record with the same key exists already"
-    if state == NOT_NULL or "NOT NULL" in text:
-        return "A field that may not be empty has no value"
+    if state == UNIQUE or UNIQUE_SQLITE in text:
+        return [_taken(_repeated(error, attempt.table), attempt)]
+    if state == NOT_NULL or NOT_NULL_SQLITE in text:
+        return [_empty(error, attempt)]
+    if not attempt.can_look:
+        raise RefusalUnexplained("the database refused a record") from error
     if attempt.removing:
-        return IN_USE.format(", ".join(sorted(set(_users(attempt)))) or "another record")
-    return _missing_reference(attempt)
+        return [IN_USE.format(_enumerated(sorted(set(_users(attempt)))) or "another record")]
+    return list(missing_references(attempt)) or ["A record that is referred to does not exist"]
 
 
-def _from_facts(facts: object, attempt: Attempt) -> str:
-    """PostgreSQL says which table and column it was."""
-    table = getattr(facts, "table_name", None) or ""
-    if attempt.removing:
-        return IN_USE.format(_element(attempt.catalogue, table))
-    found = KEY_COLUMN.search(getattr(facts, "message_detail", None) or "")
-    return _missing(attempt.catalogue, table, found.group(1) if found else "reference")
+def _repeated(error: IntegrityError, table: str) -> list[str]:
+    """The columns whose values another row has; none where the database does not tell."""
+    if getattr(error.orig, "sqlstate", None) == UNIQUE:
+        facts = getattr(error.orig, "diag", None)
+        found = KEY_COLUMNS.search(getattr(facts, "message_detail", None) or "")
+        is_here = found is not None and getattr(facts, "table_name", None) == table
+        return [each.strip(' "') for each in found[1].split(",")] if found and is_here else []
+    _, _, places = str(error.orig).partition(UNIQUE_SQLITE)
+    pairs = [each.strip().partition(".") for each in places.split(",")]
+    return [column for name, _, column in pairs if name == table and column]
 
 
-def _missing_reference(attempt: Attempt) -> str:
-    """SQLite does not say which reference it was, but the transaction goes on: look."""
+def _taken(columns: list[str], attempt: Attempt) -> str:
+    fields = [found for each in columns if (found := _field(attempt, each)) is not None]
+    if len(fields) < len(columns) or not fields:
+        return TAKEN
+    names = ", ".join(each.name for each in fields)
+    if any(each.secret is not None for each in fields):
+        return f"{names}: {TAKEN}"
+    values = ", ".join(_shown(attempt.values.get(each.column or "")) for each in fields)
+    return f"{names}: {TAKEN}: {values}"
+
+
+def _empty(error: IntegrityError, attempt: Attempt) -> str:
+    column = getattr(getattr(error.orig, "diag", None), "column_name", None)
+    if column is None:
+        column = str(error.orig).rpartition(".")[2].strip()
+    found = _field(attempt, column)
+    return "A field that may not be empty has no value" if found is None else _required(found)
+
+
+def _required(field: Field) -> str:
+    return f"{field.name}: {REQUIRED}"
+
+
+def missing_references(attempt: Attempt) -> Iterator[str]:
+    """What the values refer to and is not there, in the order of the table's columns."""
     tables = attempt.catalogue.tables
     for column in tables[attempt.table].columns.values():
         value = attempt.values.get(column.name)
-        if value is None or column.references is None or not column.constrained:
+        target = tables.get(column.references or "")
+        if target is None or target.key is None or not column.constrained:
             continue
-        if not _has(attempt, column.references, tables[column.references].key or "", [value]):
-            return _missing(attempt.catalogue, attempt.table, column.name)
-    return "A record that is referred to does not exist"
+        if value is None or isinstance(value, ClauseElement):
+            continue
+        if not has_row(attempt, target.name, target.key, [value]):
+            found = _field(attempt, column.name)
+            name = column.name if found is None else found.name
+            yield no_such_record(attempt.catalogue, name, target.name, value)
+
+
+def no_such_record(catalogue: Catalogue, name: str, table: str, value: object) -> str:
+    """The sentence for a field that names a record of a table which is not there."""
+    return f"{name}: there is no {element_of(catalogue, table) or 'record'} {_shown(value)}"
+
+
+def has_row(attempt: Attempt, table: str, column: str, values: list[Any]) -> bool:
+    """Whether a column of a table has one of the values."""
+    found = select(literal(1)).where(attempt.sql_table(table).c[column].in_(values)).limit(1)
+    return attempt.connection.execute(found).first() is not None
+
+
+def element_of(catalogue: Catalogue, table: str) -> str | None:
+    """The first object that is stored in a table."""
+    names = (each.element for each in catalogue.objects.values() if each.table == table)
+    return next(names, None)
 
 
 def _users(attempt: Attempt) -> Iterator[str]:
@@ -95,29 +171,28 @@ def _users(attempt: Attempt) -> Iterator[str]:
     target, key = attempt.sql_table(attempt.table), attempt.catalogue.tables[attempt.table].key
     if key is None:
         return
-    chosen = (target.c[name] == value for name, value in attempt.values.items())
-    rows = select(target.c[key]).where(*chosen).limit(MOST_LOOKED_AT)
+    rows = select(target.c[key]).where(*attempt.removing).limit(MOST_LOOKED_AT)
     keys = list(attempt.connection.execute(rows).scalars())
     for other in attempt.catalogue.tables.values():
         for column in other.columns.values():
             refers = column.references == attempt.table and column.constrained
-            if refers and _has(attempt, other.name, column.name, keys):
-                yield _element(attempt.catalogue, other.name)
+            if refers and has_row(attempt, other.name, column.name, keys):
+                yield element_of(attempt.catalogue, other.name) or "another record"
 
 
-def _has(attempt: Attempt, table: str, column: str, values: list[Any]) -> bool:
-    found = select(literal(1)).where(attempt.sql_table(table).c[column].in_(values)).limit(1)
-    return attempt.connection.execute(found).first() is not None
+def _enumerated(names: list[str]) -> str:
+    more = len(names) - MOST_NAMED
+    return ", ".join(names[:MOST_NAMED]) + (f" and {more} more" if more > 0 else "")
 
 
-def _missing(catalogue: Catalogue, table: str, column: str) -> str:
-    for each in catalogue.objects.values():
-        for field in each.stored_fields:
-            if each.table == table and field.column == column:
-                return f"{field.name}: the record that it refers to does not exist"
-    return f"{column}: the record that it refers to does not exist"
+def _field(attempt: Attempt, column: str) -> Field | None:
+    """The field that shows a column, of the first object that has one."""
+    for each in attempt.catalogue.objects.values():
+        if each.table == attempt.table and (found := each.stored_in(column)) is not None:
+            return found
+    return None
 
 
-def _element(catalogue: Catalogue, table: str) -> str:
-    names = (each.element for each in catalogue.objects.values() if each.table == table)
-    return next(names, "another record")
+def _shown(value: object) -> str:
+    text = str(value)
+    return text if len(text) <= LONGEST_VALUE else text[: LONGEST_VALUE - 1] + "…"

@@ -9,6 +9,7 @@ import sqlalchemy
 from sqlalchemy import ColumnElement, Connection, Select, func, select
 
 from packetserver.catalogue.model import ObjectType
+from packetserver.errors import RecordRefused
 from packetserver.store.chosen import parted
 from packetserver.store.diagnosis import Attempt, refusals_explained
 from packetserver.store.filters import conditions
@@ -45,13 +46,17 @@ class Records:
         connection: Connection,
         parameters: Mapping[str, Any] | None = None,
         touched: TouchedRows | None = None,
+        *,
+        closely: bool = True,
     ) -> None:
         """``parameters`` are what plans leave open, such as the time of the reading.
 
-        ``touched`` is told of the rows that are locked, changed or removed by equal columns.
+        ``touched`` is told of the rows that are locked, changed or removed by equal columns, and
+        ``closely`` is what a refused statement may cost beforehand (diagnosis.Attempt).
         """
         self.schema = schema
         self._connection = connection
+        self._closely = closely
         self._waiting = WaitingRows()
         self._read_values: dict[str, dict[Hashable, Any]] = {}
         self._just_stored: JustStored | None = None
@@ -73,10 +78,12 @@ class Records:
         self._just_stored = None
         return self._connection
 
-    def insert_later(self, described: ObjectType, values: Mapping[str, Any]) -> None:
+    def insert_later(
+        self, described: ObjectType, values: Mapping[str, Any], origin: object = None
+    ) -> None:
         """Store a record whose key nobody needs, together with others like it.
 
-        Raises RecordRefused for a row that waited longer.
+        Raises RecordRefused for a row that waited longer, with the ``origin`` that it was given.
         """
         table = described.table or ""
         if parted(values)[1]:
@@ -84,7 +91,7 @@ class Records:
             return
         if not self._waiting.takes(table, values):
             self.settle()
-        self._waiting.add(table, values)
+        self._waiting.add(table, values, origin)
         self._read_values.pop(table, None)
 
     def settle(self) -> None:
@@ -92,14 +99,18 @@ class Records:
 
         Raises RecordRefused for the first that is refused; none after it is stored.
         """
-        table, rows = self._waiting.take()
+        table, rows, origins = self._waiting.take()
         statement = self.schema.statements.insert(table, None) if rows else None
         if statement is None or (
             len(rows) > 1 and stored_together(self._connection, statement, rows)
         ):
             return
-        for row in rows:
-            self.insert_row(table, row)
+        for row, origin in zip(rows, origins, strict=True):
+            try:
+                self.insert_row(table, row)
+            except RecordRefused as refusal:
+                refusal.origin = origin
+                raise
 
     def _beside(self, table: str) -> Connection:
         """The connection for a statement on one table; what waits for others may wait on."""
@@ -109,8 +120,15 @@ class Records:
         if self._touched is not None:
             self._touched.note(table, identity, strength)
 
-    def _attempt(self, table: str, values: Mapping[str, Any], *, removing: bool = False) -> Attempt:
-        return Attempt(self._connection, self.schema, table, values, removing)
+    def _attempt(
+        self,
+        table: str,
+        values: Mapping[str, Any],
+        removing: Sequence[ColumnElement[bool]] = (),
+    ) -> Attempt:
+        return Attempt(
+            self._connection, self.schema, table, values, removing, closely=self._closely
+        )
 
     def insert(
         self, described: ObjectType, values: Mapping[str, Any], plan: Plan | None = None
@@ -164,7 +182,7 @@ class Records:
         """Remove rows of any table, chosen by equal columns; returns how many went."""
         prepared = self.schema.statements.delete(table, identity)
         self._note(table, identity, Strength.REMOVAL)
-        with refusals_explained(self._attempt(table, identity, removing=True)):
+        with refusals_explained(self._attempt(table, {}, _equal(self.table(table), identity))):
             return prepared.change(self.connection)
 
     def delete_belongings(self, table: str, identity: Mapping[str, Any]) -> None:
@@ -181,7 +199,8 @@ class Records:
             pointing = target.c[column].in_(keys)
             if key is not None:
                 self._delete_pointing_to(name, select(target.c[key]).where(pointing))
-            self.connection.execute(sqlalchemy.delete(target).where(pointing))
+            with refusals_explained(self._attempt(name, {}, [pointing])):
+                self.connection.execute(sqlalchemy.delete(target).where(pointing))
 
     def stored(
         self, described: ObjectType, identity: Mapping[str, Any], *, lock: Strength | None = None

@@ -12,7 +12,7 @@ from typing import TypeAlias, TypeVar
 
 from sqlalchemy import Connection
 
-from packetserver.errors import WorkUndone
+from packetserver.errors import RefusalUnexplained, WorkUndone
 from packetserver.store.database import Database
 from packetserver.store.failures import commit_errors, errors_of_all, translated_errors
 
@@ -119,6 +119,9 @@ def repeated(attempt: Callable[[], Result], undo: Callable[[], None]) -> Result:
         try:
             with translated_errors():
                 return attempt()
+        except RefusalUnexplained:
+            # Nobody was in the way, and it goes another way now.
+            undo()
         except WorkUndone:
             undo()
             time.sleep(random.uniform(0, longest))

@@ -20,6 +20,7 @@ class WaitingRows:
         self.table: str | None = None
         self._columns: frozenset[str] = frozenset()
         self._rows: list[dict[str, Any]] = []
+        self._origins: list[object] = []
 
     def takes(self, table: str, values: Mapping[str, Any]) -> bool:
         """Whether a row can wait with those that wait already."""
@@ -28,17 +29,18 @@ class WaitingRows:
         is_like_them = table == self.table and values.keys() == self._columns
         return is_like_them and len(self._rows) < MOST_WAITING
 
-    def add(self, table: str, values: Mapping[str, Any]) -> None:
-        """Let a row wait."""
+    def add(self, table: str, values: Mapping[str, Any], origin: object) -> None:
+        """Let a row wait; ``origin`` is what its refusal will name."""
         self.table = table
         self._columns = frozenset(values)
         self._rows.append(dict(values))
+        self._origins.append(origin)
 
-    def take(self) -> tuple[str, list[dict[str, Any]]]:
-        """The table and the rows, which wait no longer; no rows when none did."""
-        table, rows = self.table or "", self._rows
-        self.table, self._rows = None, []
-        return table, rows
+    def take(self) -> tuple[str, list[dict[str, Any]], list[object]]:
+        """The table, the rows, and their origins, which wait no longer; no rows when none did."""
+        table, rows, origins = self.table or "", self._rows, self._origins
+        self.table, self._rows, self._origins = None, [], []
+        return table, rows, origins
 
 
 def stored_together(connection: Connection, statement: Direct, rows: list[dict[str, Any]]) -> bool:

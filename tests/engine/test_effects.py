@@ -192,7 +192,7 @@ def test_a_plan_is_attached_when_it_is_asked_for(desk):
     assert desk.rows("action_plan_work", action_plan_id=key) == []
     values = {**desk.ticket_values(), "actionPlanId": 1999999999, "insertActionPlan": True}
     errors = ("Transaction failed", "actionPlanId: There is no such action plan")
-    assert desk.send("ticket", "insert", values, validate=False).errors == errors
+    assert desk.send("ticket", "insert", values, validate=False).reasons == errors
 
 
 def action_item(desk):
@@ -289,7 +289,7 @@ def test_a_new_user_needs_a_password(desk):
     errors = ("Transaction failed", "encryptedPassword: Required Field")
     for validate in (True, False):
         answer = desk.send("user", "insert", user_values(desk), validate=validate)
-        assert answer.errors == errors
+        assert answer.reasons == errors
 
 
 def test_what_is_no_code_is_refused(desk):
@@ -297,7 +297,7 @@ def test_what_is_no_code_is_refused(desk):
     complaint = "encryptedPassword: not an MD5 in 32 hex digits"
     assert desk.complaints("user", values) == [complaint]
     answer = desk.send("user", "insert", values, validate=False)
-    assert answer.errors == ("Transaction failed", complaint)
+    assert answer.reasons == ("Transaction failed", complaint)
 
 
 def test_a_new_user_is_a_new_member_of_the_staff(desk):

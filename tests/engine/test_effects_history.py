@@ -155,7 +155,7 @@ def test_a_message_of_an_unfinished_campaign_stays(desk):
     message = desk.insert("message", **texts, accessType=2)
     campaign = desk.insert("campaign", name=desk.name(), messageId=message)
     answer = desk.send("message", "delete", {"id": message})
-    assert answer.errors == ("Transaction failed", "The record is in use by campaign")
+    assert answer.reasons == ("Transaction failed", "The record is in use by campaign")
     desk.update("campaign", campaign, statusId=4)
     desk.act("delete", "message", id=message)
     assert desk.rows("message", id=message) == []

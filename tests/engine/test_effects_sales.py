@@ -175,7 +175,7 @@ def test_a_campaign_has_the_lists_that_are_sent(desk):
 
 def test_a_list_is_named_by_its_id(desk):
     answer = desk.send("campaign", "insert", {"name": desk.name(), "groupList": "1*all"})
-    assert answer.errors == ("Transaction failed", "groupList: not a list of ids")
+    assert answer.reasons == ("Transaction failed", "groupList: not a list of ids")
 
 
 def survey(desk, kind):

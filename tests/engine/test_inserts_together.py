@@ -50,7 +50,7 @@ def test_the_error_of_an_earlier_record_hides_what_comes_later(desk, later):
 
     assert answer.errors == (
         "Transaction failed",
-        "source: the record that it refers to does not exist",
+        f"item 3 (contact): source: there is no lookupContactSource {NOWHERE}",
     )
     assert stored_names(desk, beginning) == []
 

@@ -91,7 +91,7 @@ def test_a_folder_takes_a_record_of_an_item(desk, values_named):
         assert (row["record_id"], row["link_item_id"]) == (made, item["linkItemId"])
         answer = desk.send("customFieldCategory", "insertValue", {"id": key, **item})
         complaint = "allowMultipleRecords: The item has a record in this folder already"
-        assert answer.errors == (() if again else ("Transaction failed", complaint))
+        assert answer.reasons == (() if again else ("Transaction failed", complaint))
 
 
 def test_without_an_item_a_folder_is_defined(desk, values_named):
@@ -187,7 +187,7 @@ def test_contacts_of_a_campaign_are_records_of_their_own(desk):
     key = desk.insert("campaign", name=desk.name())
     answer = desk.send("campaign", "insertContactList", {"id": key})
     complaint = "campaign: contacts are added as scheduledRecipient"
-    assert answer.errors == ("Transaction failed", complaint)
+    assert answer.reasons == ("Transaction failed", complaint)
 
 
 def test_an_option_is_copied_with_its_values(desk):
@@ -243,7 +243,7 @@ def test_the_key_of_what_is_new_is_shared(desk):
 
 def test_nothing_is_added_to_what_is_not_there(desk):
     answer = desk.send("campaign", "insertRun", {"id": 1999999999})
-    assert answer.errors == ("Transaction failed", "campaign: There is no such record")
+    assert answer.reasons == ("Transaction failed", "campaign: There is no such record")
 
 
 def test_who_may_not_add_may_not_add_to_a_record(desk):
@@ -260,7 +260,7 @@ def test_a_value_of_another_type_is_complained_about(desk):
 
 def test_an_unknown_insert_is_an_error(desk):
     answer = desk.send("campaign", "insertEverything", {"name": "x"})
-    assert answer.errors == ("Transaction failed", "campaign has no insertEverything")
+    assert answer.reasons == ("Transaction failed", "campaign has no insertEverything")
 
 
 @pytest.mark.parametrize(
@@ -281,7 +281,7 @@ def test_some_rules_hold_with_validation_off(desk, monkeypatch, element, values,
     monkeypatch.setitem(BEFORE, "check", lambda writing, named: check_insert(writing))
     checked = desk.with_objects(**{element: {"on_insert": (Named("check"),)}})
     answer = checked.send(element, "insert", values, validate=False)
-    assert answer.errors == ("Transaction failed", complaint)
+    assert answer.reasons == ("Transaction failed", complaint)
 
 
 def test_the_other_rules_do_not(desk, monkeypatch):

@@ -104,7 +104,7 @@ def read_messages(cells: list[Cell], answer: Answer) -> set[tuple[str, str]]:
         if lines[:1] == [DENIED]:
             refused.add((each.element, each.action))
             del lines[0]
-        if each.action == "delete" and len(lines) == 2 and lines[1].startswith(IN_USE):
+        if each.action == "delete" and len(lines) == 2 and IN_USE in lines[1]:
             # Effects of later records chose this one: the permission to remove it was there.
             return refused
         assert lines[:1] == [UNSUPPORTED], (each.element, each.action, answer.errors)

@@ -31,7 +31,10 @@ def test_as_many_ids_as_may_be_are_looked_for(arena: Arena) -> None:
 def test_more_ids_than_a_statement_can_have_are_refused(arena: Arena) -> None:
     for number in (MOST_IDS + 1, 100_000, 1_000_000):
         told = selected(arena, {"excludeIds": ids(number)})
-        assert told == f"Transaction failed\nexcludeIds: more than {MOST_IDS} integers"
+        assert (
+            told
+            == f"Transaction failed\nitem 1 (accountList): excludeIds: more than {MOST_IDS} integers"
+        )
 
 
 def test_a_pattern_may_be_as_long_as_every_database_takes_it(arena: Arena) -> None:
@@ -44,7 +47,8 @@ def test_a_pattern_may_be_as_long_as_every_database_takes_it(arena: Arena) -> No
 
 
 def test_a_longer_pattern_is_refused(arena: Arena) -> None:
-    told = f"Transaction failed\nA pattern can have {LONGEST_PATTERN} characters at most"
+    most = f"A pattern can have {LONGEST_PATTERN} characters at most"
+    told = f"Transaction failed\nitem 1 (accountList): {most}"
     for length in (LONGEST_PATTERN, 60_000, 3_000_000):
         assert selected(arena, {"accountName": "%" + "a" * length}) == told
         assert selected(arena, {"searchText": "%a" * length}, "ticketList") == told

@@ -485,7 +485,7 @@ class TestServing:
         serve.credentials = CLIENT
         sent = {"id": "1", "nameLast": "x" * 41}
         answer = serve.one("contact", "update", sent, ["nameLast"], validate=False)
-        assert answer.errors == ("Transaction failed", "A value does not fit its field")
+        assert answer.reasons == ("Transaction failed", "A value does not fit its field")
 
     def test_a_sync_client_goes_on_with_its_old_map(self, serve, served_url):
         serve.credentials = CLIENT

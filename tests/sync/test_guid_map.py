@@ -83,7 +83,7 @@ def test_a_reference_that_means_nothing_here(
 ) -> None:
     insert_account(office.client(2), "99999")
     (answer,) = office.client().send_all([referring("orgId", guid, "account")])
-    assert answer.errors == errors
+    assert answer.reasons == errors
     assert office.rows("contact", namelast="Child") == []
 
 
@@ -244,7 +244,7 @@ def test_a_record_deleted_by_its_key_has_no_guid_any_more(office: Office) -> Non
 @pytest.mark.parametrize("action", ["insert", "update", "delete"])
 def test_a_guid_that_is_no_number(office: Office, action: str) -> None:
     answer = office.client().send("account", action, {"guid": "a7", "name": "x"})
-    assert answer.errors == ("Transaction failed", "guid: not an integer")
+    assert answer.reasons == ("Transaction failed", "guid: not an integer")
     user = office.admin.send("account", "insert", {"guid": "a7", "name": "x"}, ["guid"])
     assert user.records[0].texts == ("a7",)
 

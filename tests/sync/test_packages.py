@@ -82,7 +82,7 @@ def test_a_package_goes_its_way(packing: Packing) -> None:
 
 def test_what_may_ask(packing: Packing) -> None:
     client, admin = packing.office.client(), packing.office.admin
-    assert ask(client, "").errors == ("Transaction failed", "nextAnchor: Required Field")
+    assert ask(client, "").reasons == ("Transaction failed", "nextAnchor: Required Field")
     assert ask(admin, client.now()).errors == (
         "User denied permission to perform action on the object",
     )

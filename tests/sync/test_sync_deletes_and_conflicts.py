@@ -94,7 +94,7 @@ def restore(office: Office, key: str) -> None:
 @pytest.mark.parametrize("action", ["sync", "syncDelete"])
 def test_only_lists_are_synchronised(office: Office, element: str, action: str) -> None:
     answer = office.client().send(element, action)
-    assert answer.errors == ("Transaction failed", f"{element} cannot be synchronised")
+    assert answer.reasons == ("Transaction failed", f"{element} cannot be synchronised")
 
 
 def test_syncs_need_the_permission_to_view(office: Office) -> None:

@@ -87,7 +87,7 @@ def test_numbers_end(office: Office) -> None:
     client = office.client()
     last = str(LARGEST)
     answer = client.send("accountList", "sync", {}, ["guid"], None, FAR, identity=last)
-    assert answer.errors == ("Transaction failed", "There are no numbers left for new records")
+    assert answer.reasons == ("Transaction failed", "There are no numbers left for new records")
     assert office.rows("sync_map") == []
     assert client.sync(following=FAR, values={"accountName": "b"}, identity=last) == [
         ("insert", last, "b")

@@ -56,7 +56,7 @@ def test_the_end_sets_the_anchor(office: Office) -> None:
 @pytest.mark.parametrize("action", ["syncStart", "syncEnd", "syncProcessed"])
 def test_only_a_sync_client_has_sessions(office: Office, element: str, action: str) -> None:
     answer = office.client().send(element, action)
-    assert answer.errors == ("Transaction failed", f"{action} is an action of syncClient alone")
+    assert answer.reasons == ("Transaction failed", f"{action} is an action of syncClient alone")
 
 
 def test_users_have_no_sessions(office: Office) -> None:

@@ -158,7 +158,7 @@ def _store_later(writing: Writing) -> None:
         call.records.settle()
         call.records.insert(call.object, values)
     else:
-        call.records.insert_later(call.object, values)
+        call.records.insert_later(call.object, values, origin=call.place)
     call.output.write(PROCESSED, (), ())
 
 

@@ -95,7 +95,7 @@ HANDLERS: dict[str, Handler] = {
 def _client(call: Call) -> int:
     client_id = call.principal.client_id
     if client_id is None or not has_client(call.records, client_id):
-        raise TransactionFailure.because(NO_CLIENT)
+        raise TransactionFailure("Transaction failed", NO_CLIENT)
     return client_id
 
 

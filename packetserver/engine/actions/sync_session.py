@@ -38,7 +38,7 @@ def processed(call: Call) -> None:
     _check_element(call)
     client_id = call.principal.client_id
     if client_id is None or not has_client(call.records, client_id):
-        raise TransactionFailure.because(NO_CLIENT)
+        raise TransactionFailure("Transaction failed", NO_CLIENT)
     drop_processed(call, client_id)
 
 

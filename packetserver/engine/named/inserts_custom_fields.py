@@ -134,4 +134,6 @@ def _insert_as(call: Call, element: str, draft: Draft, values: Mapping[str, Any]
     sent = {**values, GUID: draft.guid}
     properties = tuple(Property(name, str(each)) for name, each in sent.items() if is_given(each))
     item = Item(call.item.element, call.item.attributes, properties)
-    insert.run(Call(call.transaction, item, Target(described, is_list=False), call.output))
+    insert.run(
+        Call(call.transaction, item, Target(described, is_list=False), call.output, call.place)
+    )
