@@ -88,6 +88,14 @@ class RecordRefused(PacketServerError):
         self.origin: object = None
 
 
+class KeyTaken(RecordRefused):
+    """A key that the database gave to a row of ``table`` is another row's, or is none."""
+
+    def __init__(self, table: str) -> None:
+        super().__init__("A record with the same key exists already")
+        self.table = table
+
+
 class PacketError(PacketServerError):
     """The packet as a whole is refused and nothing of it has run (PROTOCOL.md 2.6).
 

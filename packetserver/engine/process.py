@@ -124,6 +124,7 @@ class Engine:
         """The transactions one by one or as a whole, within what is ``begun`` or by themselves."""
         transactions = context.packet.transactions
         if not transactions:
+            context.closely = True
             self._log_alone(context, (), begun)
             return (Response(None, (NO_TRANSACTIONS,)),)
         alone = options.commit_level is CommitLevel.TRANSACTION

@@ -10,15 +10,14 @@ from sqlalchemy import ColumnElement, Connection, Table, select
 
 from packetserver.catalogue.model import NOW
 from packetserver.errors import ProvisionError
-from packetserver.store.diagnosis import Attempt, refusals_explained
+from packetserver.store.new_keys import LARGEST_CHOSEN, LARGEST_KEY, TOO_LARGE
 from packetserver.store.records import Records
 from packetserver.store.schema import Schema
-from packetserver.store.setup import insert_with_key
 
 SYSTEM_USER = 0
 """The owner of the shipped rows, who enters what a command enters."""
 
-LARGEST_ID = 2**31 - 1
+LARGEST_ID = LARGEST_KEY
 """What a key column can hold."""
 
 Row = dict[str, Any]
@@ -74,15 +73,13 @@ class Rows:
     def insert(self, table: str, values: Values) -> int:
         """Insert a row and return its key, which may be among the values.
 
-        Raises RecordRefused for a value that the database cannot store.
+        Raises RecordRefused for a value that the database cannot store, ProvisionError for a key
+        that leaves too few for others.
         """
         row = {**self._stamps(table), **values}
-        key = self.key(table)
-        if key not in row:
-            return int(self._records.insert_row(table, row))
-        with refusals_explained(Attempt(self._connection, self._schema, table, row)):
-            insert_with_key(self._connection, self._schema, self.table(table), row)
-        return int(row[key])
+        if row.get(self.key(table), 0) > LARGEST_CHOSEN:
+            raise ProvisionError(f"id: {TOO_LARGE}")
+        return int(self._records.insert_row(table, row))
 
     def change(self, table: str, stored: Values, wanted: Values) -> bool:
         """Make a stored row's columns what is wanted; whether anything differed.

@@ -12,10 +12,14 @@ from sqlalchemy import ClauseElement, ColumnElement, Connection, Table, literal,
 from sqlalchemy.exc import DataError, IntegrityError
 
 from packetserver.catalogue.model import Catalogue, Field
-from packetserver.errors import RecordRefused, RefusalUnexplained
+from packetserver.errors import KeyTaken, RecordRefused, RefusalUnexplained
+from packetserver.store.new_keys import is_used_up
 from packetserver.store.schema import Schema
 
 FOREIGN_KEY, UNIQUE, NOT_NULL = "23503", "23505", "23502"
+OUT_OF_RANGE = frozenset({"22003", "2200H"})
+"""A number that its column does not hold, and a sequence that has no more."""
+
 UNIQUE_SQLITE, NOT_NULL_SQLITE = "UNIQUE constraint failed: ", "NOT NULL constraint failed: "
 IN_USE = "The record is in use by {}"
 REQUIRED = "Required Field"
@@ -42,6 +46,8 @@ class Attempt:
     values: Mapping[str, Any]
     removing: Sequence[ColumnElement[bool]] = ()
     closely: bool = True
+    counted: tuple[str, ...] = ()
+    """The tables for whose rows the database chooses keys."""
 
     @property
     def catalogue(self) -> Catalogue:
@@ -74,20 +80,31 @@ def refusals_explained(attempt: Attempt) -> Iterator[None]:
         with attempt.connection.begin_nested() if kept else nullcontext():
             yield
     except DataError as error:
+        if getattr(error.orig, "sqlstate", None) in OUT_OF_RANGE:
+            _look_for_used_up(error, attempt)
         raise RecordRefused("A value does not fit its field") from error
     except IntegrityError as error:
         raise RecordRefused(*_reasons(error, attempt)) from error
 
 
-def is_taken_key(error: IntegrityError, table: str, key: str) -> bool:
-    """Whether a row was refused because another one has its key."""
-    return _repeated(error, table) == [key]
+def _look_for_used_up(error: DataError, attempt: Attempt) -> None:
+    """Raises KeyTaken when it was the key that is out of range."""
+    if attempt.counted and not attempt.can_look:
+        raise RefusalUnexplained("the database refused a record") from error
+    for table in attempt.counted:
+        if is_used_up(attempt.connection, attempt.schema, table):
+            raise KeyTaken(table) from error
 
 
 def _reasons(error: IntegrityError, attempt: Attempt) -> list[str]:
     state = getattr(error.orig, "sqlstate", None)
     text = str(error.orig)
     if state == UNIQUE or UNIQUE_SQLITE in text:
+        for table in attempt.counted:
+            if _repeated(error, table) == [attempt.catalogue.tables[table].key]:
+                if attempt.can_look:
+                    raise KeyTaken(table) from error
+                raise RefusalUnexplained("the database gave a key twice") from error
         return [_taken(_repeated(error, attempt.table), attempt)]
     if state == NOT_NULL or NOT_NULL_SQLITE in text:
         return [_empty(error, attempt)]

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import Any, NamedTuple
 
 import sqlalchemy
@@ -13,6 +14,7 @@ from packetserver.errors import RecordRefused
 from packetserver.store.chosen import parted
 from packetserver.store.diagnosis import Attempt, refusals_explained
 from packetserver.store.filters import conditions
+from packetserver.store.inserting import Result, numbered, store_row
 from packetserver.store.lists import list_statement
 from packetserver.store.plans import Plan, Row
 from packetserver.store.row_locks import Strength, TouchedRows
@@ -126,9 +128,7 @@ class Records:
         values: Mapping[str, Any],
         removing: Sequence[ColumnElement[bool]] = (),
     ) -> Attempt:
-        return Attempt(
-            self._connection, self.schema, table, values, removing, closely=self._closely
-        )
+        return Attempt(self.connection, self.schema, table, values, removing, closely=self._closely)
 
     def insert(
         self, described: ObjectType, values: Mapping[str, Any], plan: Plan | None = None
@@ -144,8 +144,7 @@ class Records:
             return self.insert_row(table, values)
         given, chosen = parted(values)
         statement = self.schema.statements.insert_shown(table, key, plan, chosen)
-        with refusals_explained(self._attempt(table, given)):
-            (row,) = statement.rows(self.connection, given)
+        row = store_row(self._attempt(table, given), statement)
         self._just_stored = JustStored(plan, {key: row[-1]}, row)
         return row[-1]
 
@@ -157,11 +156,22 @@ class Records:
         key = self.schema.catalogue.tables[table].key
         given, chosen = parted(values)
         statement = self.schema.statements.insert(table, key, chosen)
-        with refusals_explained(self._attempt(table, given)):
-            if key is None:
-                statement.change(self.connection, given)
-                return None
-            return statement.value(self.connection, given)
+        attempt = self._attempt(table, given)
+        if key is not None:
+            return store_row(attempt, statement)[-1]
+        with refusals_explained(attempt):
+            statement.change(attempt.connection, given)
+        return None
+
+    def numbered(
+        self, tables: tuple[str, ...], carry_out: Callable[[Connection], Result]
+    ) -> Result:
+        """Carry out a statement that stores rows of tables whose keys the database gives.
+
+        Raises RecordRefused.
+        """
+        attempt = replace(self._attempt(tables[0], {}), counted=tables)
+        return numbered(attempt, lambda: carry_out(attempt.connection))
 
     def update(
         self, described: ObjectType, identity: Mapping[str, Any], values: Mapping[str, Any]

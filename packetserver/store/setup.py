@@ -3,27 +3,20 @@
 from __future__ import annotations
 
 from argparse import Namespace
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from datetime import datetime
-from typing import Any
 
 from alembic import command
 from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from sqlalchemy import (
     Connection,
-    Integer,
     Table,
-    cast,
-    column,
     func,
     insert,
     inspect,
-    literal,
     select,
-    text,
 )
-from sqlalchemy.dialects.postgresql import REGCLASS
 
 from packetserver.catalogue.loader import read_defaults
 from packetserver.catalogue.model import NOW
@@ -31,7 +24,7 @@ from packetserver.errors import ProvisionError
 from packetserver.store.database import Database
 from packetserver.store.defaults import default_rows
 from packetserver.store.guid_columns import SYSTEM
-from packetserver.store.key_sequences import key_sequence
+from packetserver.store.new_keys import counts_keys, keep_clear_of
 from packetserver.store.schema import Schema
 
 MIGRATIONS = "packetserver.store:migrations"
@@ -120,30 +113,8 @@ def _elements(schema: Schema) -> Iterator[tuple[str, str | None]]:
 
 
 def _advance_sequence(connection: Connection, schema: Schema, table: Table) -> None:
-    """The next key that PostgreSQL gives out follows the default rows."""
-    described = schema.catalogue.tables[table.name]
-    if connection.dialect.name != "postgresql" or described.sequence is None:
-        return
-    key = described.key or ""
-    # A database of the original may have given its sequence another name, or none at all.
-    sequence = key_sequence(connection, table.name, key)
+    """The next key that the database gives follows the default rows."""
+    key = schema.catalogue.tables[table.name].key or ""
     largest = connection.execute(select(func.max(table.c[key]))).scalar()
-    if sequence is not None and largest is not None and largest >= 1:
-        # Never backwards: the key of a record that was deleted must not come again.
-        last = select(column("last_value", Integer)).select_from(text(sequence))
-        statement = select(
-            func.setval(
-                cast(literal(sequence), REGCLASS), func.greatest(largest, last.scalar_subquery())
-            )
-        )
-        connection.execute(statement)
-
-
-def insert_with_key(
-    connection: Connection, schema: Schema, table: Table, row: Mapping[str, Any]
-) -> None:
-    """Insert a row whose key is given, and keep later keys clear of it."""
-    connection.execute(insert(table).values(dict(row)))
-    key = schema.catalogue.tables[table.name].key
-    if key is not None and isinstance(table.c[key].type, Integer):
-        _advance_sequence(connection, schema, table)
+    if counts_keys(schema, table.name) and largest is not None and largest >= 1:
+        keep_clear_of(connection, schema, table.name, largest)

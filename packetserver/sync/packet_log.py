@@ -60,7 +60,7 @@ class PacketLog:
         if rows:
             statement = records.schema.statements.insert(TRANSACTIONS, None)
             logged = [{**each, "log_id": self._log_id} for each in rows]
-            statement.change_all(records.connection, logged)
+            records.numbered((TRANSACTIONS,), lambda place: statement.change_all(place, logged))
 
     def _row(self, records: Records, each: LoggedTransaction) -> dict[str, Any]:
         return {
@@ -86,7 +86,9 @@ class PacketLog:
         }
         metadata = records.schema.metadata
         statement = _packet_alone(metadata) if first is None else _both(metadata, is_all)
-        return int(statement.value(records.connection, values | (first or {})))
+        tables = (LOG,) if first is None else (LOG, TRANSACTIONS)
+        values |= first or {}
+        return records.numbered(tables, lambda place: int(statement.value(place, values)))
 
 
 def _writes_in_parts(records: Records) -> bool:

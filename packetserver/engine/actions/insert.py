@@ -21,6 +21,7 @@ from packetserver.engine.storing import column_value
 from packetserver.engine.validation import REQUIRED, Writing, check_insert, validate
 from packetserver.errors import ItemMessage, TransactionFailure
 from packetserver.store.guid_columns import map_element
+from packetserver.store.new_keys import LARGEST_CHOSEN, TOO_LARGE
 from packetserver.store.plans import Plan
 
 PROCESSED = "processed"
@@ -182,13 +183,22 @@ def _columns(call: Call, draft: Draft) -> dict[str, Any]:
             values[field.column or ""] = value
     key = call.object.key
     if key is not None and counts_itself(key) and _may_be_given(call, draft, key):
-        values[key.column or ""] = draft.values[key.name]
+        values[key.column or ""] = _chosen_key(draft, key)
     for field in row.checked:
         column = field.column or ""
         if values[column] is None and not field.nullable:
             raise TransactionFailure.because(f"{field.name}: {REQUIRED}")
         values[column] = column_value(field, values[column])
     return values
+
+
+def _chosen_key(draft: Draft, field: Field) -> int:
+    """The key that the client chose. Raises TransactionFailure for one that leaves too few."""
+    value: int = draft.values[field.name]
+    if value > LARGEST_CHOSEN:
+        name = next((each for each in draft.texts if draft.object.field(each) is field), field.name)
+        raise TransactionFailure.because(f"{name}: {TOO_LARGE}")
+    return value
 
 
 def _may_be_given(call: Call, draft: Draft, field: Field) -> bool:
