@@ -13,6 +13,8 @@ from packetserver.cli.sending import PATH, Answer, post, read_answers
 
 URL = f"http://127.0.0.1:8080{PATH}"
 SUCCESS = "0"
+CONFLICT = "conflict"
+NOT_STORED = "conflict: not stored"
 HEADERS = {"validate": "object-validation", "commit_level": "commit-level"}
 """The headers of HTTP by the names of our options."""
 
@@ -53,7 +55,7 @@ def send(
     """Post the packet in FILE and show the answer: status, errors and records.
 
     FILE may be - for standard input. Long values are cut; --raw shows everything. The exit code is
-    1 when a transaction failed.
+    1 when a transaction failed, and when a record was not stored because of a conflict.
     """
     reply = post(url, file.read(), dict(_headers(choices)), timeout)
     if raw:
@@ -61,7 +63,9 @@ def send(
     answers = read_answers(reply)
     if not raw:
         click.echo("\n\n".join("\n".join(_shown(each)) for each in answers))
-    if not answers or any(each.status != SUCCESS for each in answers):
+    elif any(map(_has_conflict, answers)):
+        click.echo(NOT_STORED, err=True)
+    if not answers or any(each.status != SUCCESS or _has_conflict(each) for each in answers):
         context.exit(1)
 
 
@@ -72,10 +76,20 @@ def _headers(choices: Mapping[str, bool | str | None]) -> Iterator[tuple[str, st
             yield header, str(choices[name]).lower()
 
 
+def _has_conflict(answer: Answer) -> bool:
+    """Whether a change was not made: the client has not seen the record as it is, or there is none."""
+    return any(each.action == CONFLICT for each in answer.records)
+
+
+def _state(answer: Answer) -> str:
+    if answer.status != SUCCESS:
+        return "failed"
+    return NOT_STORED if _has_conflict(answer) else "done"
+
+
 def _shown(answer: Answer) -> Iterator[str]:
     number = "" if answer.id is None else f" {answer.id}"
-    state = "done" if answer.status == SUCCESS else "failed"
-    yield f"response{number}: status {answer.status} ({state})"
+    yield f"response{number}: status {answer.status} ({_state(answer)})"
     yield from (f"  {_printable(line)}" for line in answer.errors)
     if answer.name is None:
         return

@@ -107,5 +107,5 @@ class LateLog:
             records = Records(self._schema, work.connection)
             for each in packets:
                 # What an attempt that was undone has logged is not there.
-                each.log.again().write(records, each.entered, each.transactions)
+                each.log.copy().write(records, each.entered, each.transactions)
             work.commit()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
+from typing import NamedTuple
 
 from packetserver.store.records import Records
 from packetserver.sync.element_ids import element_id
@@ -10,15 +11,25 @@ from packetserver.sync.element_ids import element_id
 NO_RECORD = -1
 
 
-def log_conflict(
-    records: Records, client_id: int, element: str, record_id: int | None, now: datetime
-) -> None:
+class Conflict(NamedTuple):
+    """A client's change of a record that was not stored, and when that was.
+
+    ``element`` is the one whose map is meant; there may be no record.
+    """
+
+    client_id: int
+    element: str
+    record_id: int | None
+    refused: datetime
+
+
+def log_conflict(records: Records, conflict: Conflict) -> None:
     """A client's change of a record was not stored (PROTOCOL.md 5.2)."""
     values = {
-        "client_id": client_id,
-        "table_id": element_id(records.connection, records.schema.metadata, element),
-        "record_id": NO_RECORD if record_id is None else record_id,
-        "status_date": now,
+        "client_id": conflict.client_id,
+        "table_id": element_id(records.connection, records.schema.metadata, conflict.element),
+        "record_id": NO_RECORD if conflict.record_id is None else conflict.record_id,
+        "status_date": conflict.refused,
     }
     records.insert_row("sync_conflict_log", values)
 

@@ -12,6 +12,7 @@ from sqlalchemy import Insert, Integer, MetaData, bindparam, insert, select
 
 from packetserver.store.direct import Direct
 from packetserver.store.records import Records
+from packetserver.sync.history import Conflict, log_conflict
 from packetserver.sync.sessions import CLIENTS, KEY
 
 LOG, TRANSACTIONS = "sync_log", "sync_transaction_log"
@@ -39,6 +40,8 @@ class PacketLog:
         self._client_id = client_id
         self.address = address
         self._log_id: int | None = None
+        self.conflicts: list[Conflict] = []
+        """Those of transactions that were undone; they are logged with what is written next."""
 
     def again(self) -> PacketLog:
         """The same log, whatever becomes of this one: what an undone attempt logs is not there."""
@@ -46,10 +49,17 @@ class PacketLog:
         log._log_id = self._log_id
         return log
 
+    def copy(self) -> PacketLog:
+        """The same log with all that is still to be written in it."""
+        log = self.again()
+        log.conflicts = list(self.conflicts)
+        return log
+
     def write(
         self, records: Records, now: datetime, transactions: Iterable[LoggedTransaction]
     ) -> None:
         """Log transactions, and the packet itself if that has not been done."""
+        self._write_conflicts(records)
         rows = [self._row(records, each) for each in transactions]
         if self._log_id is None:
             first, more = (
@@ -61,6 +71,14 @@ class PacketLog:
             statement = records.schema.statements.insert(TRANSACTIONS, None)
             logged = [{**each, "log_id": self._log_id} for each in rows]
             records.numbered((TRANSACTIONS,), lambda place: statement.change_all(place, logged))
+
+    def _write_conflicts(self, records: Records) -> None:
+        # The client may have been removed meanwhile, and its conflicts with it.
+        if self.conflicts and records.exists(CLIENTS, {KEY: self.conflicts[0].client_id}):
+            for each in self.conflicts:
+                log_conflict(records, each)
+        # Last: where the database is busy, the same is written again.
+        self.conflicts = []
 
     def _row(self, records: Records, each: LoggedTransaction) -> dict[str, Any]:
         return {

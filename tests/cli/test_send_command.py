@@ -140,6 +140,18 @@ def test_a_failed_transaction_is_exit_code_1(send, server, status):
     )
 
 
+@pytest.mark.parametrize("raw", [True, False])
+def test_a_conflict_is_told_and_is_exit_code_1(send, server, raw):
+    server.answer = RECORDS.replace("processed", "conflict").encode()
+    result = send(*(["--raw"] if raw else []))
+    assert result.exit_code == 1
+    shown = result.stderr if raw else result.stdout
+    assert (
+        "conflict: not stored\n" if raw else "response 2: status 0 (conflict: not stored)\n"
+    ) in shown
+    assert "response 1: status 0 (done)\n" in result.stdout or raw
+
+
 def test_an_answer_without_a_response_is_no_success(send, server):
     server.answer = b"<aspcfs/>"
     assert send().exit_code == 1

@@ -9,7 +9,7 @@ from packetserver.engine.context import Call
 from packetserver.engine.draft import Draft
 from packetserver.engine.identity import Identity, Named, sent_guid
 from packetserver.store.guid_columns import is_mappable, map_element
-from packetserver.sync.history import log_conflict, note_arrival
+from packetserver.sync.history import Conflict, log_conflict, note_arrival
 
 
 def last_change(call: Call, identity: Identity) -> datetime | None:
@@ -68,14 +68,23 @@ def remember_removal(call: Call, identity: Identity) -> None:
         call.guids.remove(map_element(call.object), key)
 
 
-def remember_conflict(call: Call, named: Named | None, identity: Identity) -> None:
-    """A client's change was refused: the log says so; users have no log (PROTOCOL.md 5.2)."""
+def remember_conflict(
+    call: Call, named: Named | None, identity: Identity, *, outlives: bool = False
+) -> None:
+    """A client's change was refused: the log says so; users have no log (PROTOCOL.md 5.2).
+
+    What ``outlives`` the transaction, which will be undone, is logged with the packet.
+    """
     client_id = call.principal.client_id
     if client_id is None or call.target.is_list:
         return
     element = call.object.element if named is None else map_element(call.object)
     key = next(iter(identity.values())) if is_mappable(call.object) else None
-    log_conflict(call.records, client_id, element, key, call.transaction.now())
+    conflict = Conflict(client_id, element, key, call.transaction.now())
+    if outlives:
+        call.transaction.packet.log.conflicts.append(conflict)
+    else:
+        log_conflict(call.records, conflict)
 
 
 def _is_past(call: Call, draft: Draft, column: str) -> bool:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 from typing import Any
 
+from packetserver.catalogue.types import TYPES
 from packetserver.engine import effects
 from packetserver.engine.actions.answering import answer_sent, answer_stored
 from packetserver.engine.actions.remembering import (
@@ -39,16 +40,50 @@ def run(call: Call) -> None:
     stored = call.records.stored(call.object, identity, lock=Strength.CHANGE)
     demand(call, EDIT, draft.values if stored is None else stored)
     if stored is None:
-        remember_conflict(call, named, identity)
+        _refuse(call, named, identity, "there is none")
         answer_sent(call, CONFLICT, draft)
         return
     before = last_change(call, identity)
     if _has_changed_since(call, draft, before, named):
-        remember_conflict(call, named, identity)
+        times = (_time(before), _time(_seen(call, draft, named)))
+        _refuse(call, named, identity, "it changed at {}, and was sent as of {}".format(*times))
         answer_stored(call, CONFLICT, identity, draft)
         return
     _change(Writing(call, draft, stored), identity, before)
     remember_change(call, named, identity, before)
+
+
+def _refuse(call: Call, named: Named | None, identity: Identity, reason: str) -> None:
+    """Log a change that is not made.
+
+    The record `conflict` tells the client. Where its record is shown to nobody, as in a later item,
+    it is an error: raises TransactionFailure, and what is logged outlives the transaction.
+    """
+    if call.place is None or call.place.number == 1:
+        remember_conflict(call, named, identity)
+        return
+    remember_conflict(call, named, identity, outlives=True)
+    name = f"{call.object.element} {_shown(named, identity)}"
+    raise TransactionFailure.because(f"{CONFLICT}: {name} is not changed: {reason}")
+
+
+def _shown(named: Named | None, identity: Identity) -> str:
+    """What names the record: its key, or the guid of a client that nobody else knows."""
+    if named is not None and named.mapped is None:
+        return f"with guid {named.guid}"
+    return ", ".join(str(each) for each in identity.values())
+
+
+def _seen(call: Call, draft: Draft, named: Named | None) -> datetime | None:
+    """When the record changed last for all that the client has seen; None when that is not known."""
+    if named is not None and named.mapped is not None and named.mapped.seen is not None:
+        return named.mapped.seen
+    field = call.object.modified
+    return None if field is None else draft.values.get(field.name)
+
+
+def _time(moment: datetime | None) -> str:
+    return "an unknown time" if moment is None else TYPES["timestamp"].write(moment)
 
 
 def _change(writing: Writing, identity: Identity, before: datetime | None) -> None:
