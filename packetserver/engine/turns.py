@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 from packetserver.catalogue.model import ObjectType
 from packetserver.engine.collisions import Collisions
@@ -25,6 +25,8 @@ from packetserver.sync.guid_map import Guid, GuidMap
 from packetserver.sync.sessions import CLIENTS, heed_repetition, take_turn_of_client
 
 UPDATE, DELETE = "update", "delete"
+FRAME = frozenset({"syncStart", "syncEnd", "getDateTime", "getSystemPreferences"})
+"""The actions that begin and end a client's sessions, and exchange nothing."""
 
 
 def begin_writing(
@@ -46,6 +48,11 @@ def removal_strength(described: ObjectType) -> Strength:
     return Strength.REMOVAL if described.trashed_column is None else Strength.CHANGE
 
 
+def exchanges_anything(transactions: Iterable[Transaction]) -> bool:
+    """Whether transactions do more than to begin and end sessions."""
+    return any(item.action not in FRAME for each in transactions for item in each.items)
+
+
 def _take_turn_of_client(
     context: PacketContext, work: UnitOfWork, transactions: Sequence[Transaction]
 ) -> None:
@@ -54,6 +61,8 @@ def _take_turn_of_client(
     if client_id is None:
         return
     take_turn_of_client(work.connection, context.schema.metadata, client_id)
+    if not exchanges_anything(transactions):
+        return
     content = (context.anchors, context.validate, transactions)
     heed_repetition(
         Records(context.schema, work.connection, closely=context.closely),

@@ -14,7 +14,7 @@ from packetserver.store.records import Records
 from packetserver.sync.packages import PACKAGES, WORK, find_package, remove_package
 from packetserver.sync.sessions import CLIENTS, KEY, SESSIONS, take_turn_of_client
 
-KEPT = ("sync_unconfirmed", "sync_number", SESSIONS, "sync_map")
+KEPT = ("sync_unconfirmed", "sync_number", SESSIONS, "sync_end", "sync_ended", "sync_map")
 """The tables that say what a client has."""
 
 MOST_CONFLICTS = 10

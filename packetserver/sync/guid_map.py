@@ -10,7 +10,9 @@ from typing import Any
 from sqlalchemy import ColumnElement, Select, Table, and_, delete, select, tuple_, update
 
 from packetserver.store.records import Records
+from packetserver.sync.answers import has_come
 from packetserver.sync.element_ids import element_id
+from packetserver.sync.sessions import SESSIONS
 from packetserver.sync.unconfirmed import INSERT, Sent
 
 AT_A_TIME = 500
@@ -34,8 +36,14 @@ class Mapped:
     is_numbered: bool
     sent: Sent | None
 
-    def has_seen(self, last: datetime | None, said: datetime | None) -> bool:
-        """Whether the client has the record as it ``last`` changed.
+    def was_sent(self, last: datetime | None) -> bool:
+        """Whether the record was sent to the client as it ``last`` changed, and may have come."""
+        if self.sent is None or self.sent.gone or self.sent.resend:
+            return False
+        return is_same_time(last, self.sent.seen)
+
+    def has_proved(self, last: datetime | None, said: datetime | None) -> bool:
+        """Whether the client is known for certain to have the record as it ``last`` changed.
 
         ``said`` is the change that the client says it has. That counts where the map knows none,
         and it proves that what was sent has come; otherwise the map knows better.
@@ -101,7 +109,7 @@ class GuidMap:
         )
         statement = (
             select(ids.c.record_id, ids.c.status_date, ids.c.complete)
-            .add_columns(sent.c.kind, sent.c.seen, sent.c.gone)
+            .add_columns(sent.c.kind, sent.c.seen, sent.c.gone, sent.c.resend, sent.c.batch)
             .select_from(ids.outerjoin(sent, same))
             .where(*self._of(ids, element), ids.c.cuid == guid)
         )
@@ -112,6 +120,18 @@ class GuidMap:
         return Mapped(
             record_id, seen, bool(is_numbered), None if kind is None else Sent(kind, *rest)
         )
+
+    def counts_as_come(self, element: str, mapped: Mapped, last: datetime | None) -> bool:
+        """Whether what was sent of a record counts as received, although it is not confirmed.
+
+        All that a session sends does at once. Without one, an anchor of the client tells: ``last``.
+        """
+        if self.client_id is None or mapped.sent is None:
+            return False
+        if self._records.exists(SESSIONS, {"client_id": self.client_id}):
+            return True
+        place = (self.client_id, self.element_id(element), mapped.sent.batch)
+        return has_come(self._records, *place, last)
 
     def add(self, element: str, record_id: int, guid: int, seen: datetime | None) -> None:
         """The client calls a record so from now on.
@@ -136,10 +156,14 @@ class GuidMap:
     def follow(
         self, element: str, record_id: int, before: datetime | None, after: datetime | None
     ) -> None:
-        """The client has changed a record by its key: it has the change, if it had the one before."""
-        place = self._record(self._map, element, record_id)
-        statement = update(self._map).where(*place, self._map.c.status_date == before)
-        self._connection.execute(statement.values(status_date=after))
+        """The client has changed a record: it has the change, if it had the one ``before``.
+
+        What was sent of the record stays to be confirmed, with the change in it.
+        """
+        for table, column in ((self._map, "status_date"), (self._unconfirmed, "seen")):
+            place = self._record(table, element, record_id)
+            statement = update(table).where(*place, table.c[column] == before)
+            self._connection.execute(statement.values({column: after}))
 
     def remove(self, element: str, record_id: int) -> None:
         """The client has a record no longer."""

@@ -9,6 +9,7 @@ from typing import Any
 from sqlalchemy import Connection, MetaData, select
 
 from packetserver.store.records import Records
+from packetserver.sync.ends import doubt_ended, find_ends, keep_ended
 from packetserver.sync.unconfirmed import confirm, expect_loss, next_batch
 from packetserver.sync.windows import is_same_anchor
 
@@ -37,12 +38,20 @@ def is_in_session(records: Records, client_id: int, last: datetime | None) -> bo
 
 
 def begin_session(records: Records, client_id: int, last: datetime | None, now: datetime) -> bool:
-    """Begin a session from an anchor; whether it is the one that the last session ended at.
+    """Begin a session from an anchor; whether it is one that the client may go on from.
 
-    A client that begins without having ended may have lost answers.
+    That is where the last session ended. It is also where the last session began, for its end may
+    not have reached the client; then all that was sent since is sent again. A client that begins
+    without having ended may have lost answers.
     """
-    if not has_client(records, client_id) or not is_same_anchor(_anchor(records, client_id), last):
+    if not has_client(records, client_id):
         return False
+    if not is_same_anchor(_anchor(records, client_id), last):
+        ends = find_ends(records, client_id)
+        if not any(is_same_anchor(each, last) for each in ends):
+            return False
+        records.update_rows(CLIENTS, {KEY: client_id}, {"anchor": last})
+        doubt_ended(records, client_id)
     records.delete_rows(SESSIONS, {KEY: client_id})
     records.insert_row(SESSIONS, {KEY: client_id, "started": now})
     expect_loss(records, client_id)
@@ -68,13 +77,31 @@ def heed_repetition(records: Records, client_id: int, digest: Callable[[], str])
 
 
 def end_session(
-    records: Records, client_id: int, next_anchor: datetime | None, now: datetime
+    records: Records,
+    client_id: int,
+    next_anchor: datetime | None,
+    now: datetime,
+    *,
+    exchanges: bool,
 ) -> None:
-    """The client has all that was sent to it, and is in sync as far as the anchor."""
+    """The client has all that was sent to it, and is in sync as far as the anchor.
+
+    ``exchanges`` says that the packet itself does more than to end the session. A session in which
+    nothing was exchanged has no end that could be lost.
+    """
+    last = _anchor(records, client_id)
+    used = exchanges or records.value(SESSIONS, "packet", {KEY: client_id}) is not None
+    if used or not is_same_anchor(last, next_anchor):
+        keep_ended(records, client_id, (last, next_anchor) if used else None)
     confirm(records, client_id)
     records.delete_rows(SESSIONS, {KEY: client_id})
     values = {"anchor": next_anchor, "modified": now}
     records.update_rows(CLIENTS, {KEY: client_id}, values)
+
+
+def is_last_anchor(records: Records, client_id: int, last: datetime | None) -> bool:
+    """Whether a time is the anchor that the client's last session ended at."""
+    return last is not None and is_same_anchor(_anchor(records, client_id), last)
 
 
 def _anchor(records: Records, client_id: int) -> datetime | None:

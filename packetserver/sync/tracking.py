@@ -12,7 +12,6 @@ from sqlalchemy import (
     Integer,
     Select,
     cast,
-    delete,
     func,
     insert,
     literal,
@@ -49,6 +48,12 @@ class TrackedList:
         self._offset, self._items = page
         self._numbers = Numbers(within.records, client_id, element_id)
         self._unseen = Unseen(within, client_id, element_id)
+        self._most = 0
+
+    @property
+    def is_last_page(self) -> bool:
+        """Whether nothing follows the page, as far as can be told without another look."""
+        return self._items is None or self._most < self._items
 
     def total_new(self) -> int:
         """How many records are new, those of earlier pages included."""
@@ -60,14 +65,12 @@ class TrackedList:
 
         Raises TransactionFailure when the numbers are used up.
         """
-        if self._offset == 0:
-            self._forget_changes()
         skipped = max(self._offset - self._sent_before(INSERT), 0)
         batch = self._batch()
         again = self._unseen.again().order_by(*self._within.ordered())
         count = batch.add(paged(again, (0, self._items)), *self._change(), INSERT)
         left = None if self._items is None else max(self._items - count, 0)
-        self._number(batch, identity, (skipped, left))
+        self._most = max(self._most, count + self._number(batch, identity, (skipped, left)))
         return batch
 
     def total_changed(self, new: Batch) -> int:
@@ -79,7 +82,8 @@ class TrackedList:
         skipped = max(self._offset - self._sent_before(UPDATE), 0)
         rows = self._changed(new).order_by(*self._within.ordered())
         batch = self._batch()
-        batch.add(paged(rows, (skipped, self._items)), *self._change(), UPDATE)
+        count = batch.add(paged(rows, (skipped, self._items)), *self._change(), UPDATE)
+        self._most = max(self._most, count)
         return batch
 
     def sent(self, batch: Batch, plan: Plan) -> Iterator[Row]:
@@ -90,19 +94,23 @@ class TrackedList:
         )
         return self._within.stream(select().select_from(joined), plan)
 
-    def _number(self, batch: Batch, identity: int, page: Range) -> None:
+    def _number(self, batch: Batch, identity: int, page: Range) -> int:
+        """Give numbers to new records, and note them; returns how many."""
         skipped, left = page
+        found = 0
         for first, size in self._numbers.free_from(identity):
             count = self._assign(first, (skipped, size if left is None else min(size, left)))
             if count:
                 batch.add(*self._assigned(first, count), INSERT)
                 self._numbers.keep_run(identity, first + count)
                 heed_growth(self._records.connection, GROWING, count)
+            found += count
             left = None if left is None else left - count
             if count < size or left == 0:
-                return
+                return found
         if self._within.count(self._unseen.new()):
             raise TransactionFailure.because(NO_NUMBERS)
+        return found
 
     def _assign(self, first: int, page: Range) -> int:
         """Map new records to consecutive numbers in one statement; returns how many."""
@@ -147,13 +155,6 @@ class TrackedList:
 
     def _changed(self, new: Batch) -> Select[Any]:
         return self._unseen.changed(None if self._offset else new)
-
-    def _forget_changes(self) -> None:
-        """A list that is asked for from its beginning is sent from its beginning."""
-        table = self._records.table(TABLE)
-        self._records.connection.execute(
-            delete(table).where(*self._mine(table), table.c.kind == UPDATE)
-        )
 
     def _mine(self, table: FromClause) -> list[ColumnElement[bool]]:
         return [table.c[name] == value for name, value in self._place.items()]

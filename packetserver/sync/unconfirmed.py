@@ -6,7 +6,7 @@ only once the client ends its session; when it begins anew instead, it is sent a
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -20,6 +20,7 @@ from sqlalchemy import (
     delete,
     func,
     literal,
+    or_,
     select,
     tuple_,
     update,
@@ -37,11 +38,16 @@ COLUMNS = (*IDENTITY, "kind", "seen", "gone", "resend", "batch")
 
 @dataclass(frozen=True, slots=True)
 class Sent:
-    """What was sent of a record, and the change of it that was sent; perhaps that it is gone."""
+    """What was sent of a record, and the change of it that was sent; perhaps that it is gone.
+
+    What is to be ``resend`` may not have come.
+    """
 
     kind: str
     seen: datetime | None
     gone: bool
+    resend: bool = False
+    batch: int = 0
 
 
 def expect_loss(records: Records, client_id: int, first_batch: int = 0) -> None:
@@ -61,14 +67,16 @@ def _expect_loss(records: Records, lost: ColumnElement[bool]) -> None:
 
 
 def next_batch(records: Records, client_id: int) -> int:
-    """The number of the next batch for a client: above those that its package will confirm, too."""
+    """The number of the next batch for a client: above all that is remembered, of packages too."""
     table, packages, work = (records.table(name) for name in (TABLE, *PACKAGE_TABLES))
+    answers = records.table("sync_answer")
     packed = select(func.max(work.c.last_batch)).join(
         packages, packages.c.package_id == work.c.package_id
     )
     lasts = (
         select(func.max(table.c.batch)).where(table.c.client_id == client_id),
         packed.where(packages.c.client_id == client_id),
+        select(func.max(answers.c.last_batch)).where(answers.c.client_id == client_id),
     )
     return max(int(records.connection.execute(each).scalar() or 0) for each in lasts) + 1
 
@@ -83,6 +91,38 @@ def confirm_batches(records: Records, client_id: int, batches: tuple[int, int]) 
     """The client has what was sent in these batches, the first and the last of which are given."""
     table = records.table(TABLE)
     _take_as_come(records, client_id, table.c.batch.between(*batches))
+
+
+def confirm_list(
+    records: Records, client_id: int, table_id: int, batches: Sequence[tuple[int, int]]
+) -> None:
+    """The client has what was sent of a list in these batches; what is gone stays to be named."""
+    table = records.table(TABLE)
+    which = and_(table.c.table_id == table_id, table.c.gone.is_(False), table.c.resend.is_(False))
+    if batches:
+        _take_as_come(records, client_id, and_(which, _in_batches(table, batches)))
+
+
+def doubt_list(
+    records: Records, client_id: int, table_id: int, batches: Sequence[tuple[int, int]]
+) -> None:
+    """The client may not have what was sent of a list in these batches."""
+    table = records.table(TABLE)
+    which = and_(table.c.client_id == client_id, table.c.table_id == table_id)
+    if batches:
+        lost = and_(which, table.c.gone.is_(False), _in_batches(table, batches))
+        _expect_loss(records, lost)
+
+
+def forget_changes(records: Records, client_id: int, table_id: int) -> None:
+    """What was sent of changes in a list is sent once more, if it is not confirmed."""
+    table = records.table(TABLE)
+    which = and_(table.c.client_id == client_id, table.c.table_id == table_id)
+    records.connection.execute(delete(table).where(which, table.c.kind == UPDATE))
+
+
+def _in_batches(table: FromClause, batches: Sequence[tuple[int, int]]) -> ColumnElement[bool]:
+    return or_(*(table.c.batch.between(*each) for each in batches))
 
 
 def doubt_batches(records: Records, client_id: int, batches: tuple[int, int]) -> None:

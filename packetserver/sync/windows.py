@@ -30,19 +30,29 @@ def exact_window(last: datetime | None, following: datetime | None) -> Window:
     return Window(last, following, reach=last)
 
 
-def session_window(
-    last: datetime | None, following: datetime | None, overlap: timedelta, now: datetime
+def known_window(
+    last: datetime | None,
+    following: datetime | None,
+    overlap: timedelta,
+    now: datetime,
+    answered: datetime | None,
 ) -> Window:
-    """A window of a client whose map tells what it had at ``last``.
+    """A window of somebody of whom is remembered what it had at ``last``.
 
     A record gets its time before its transaction is committed, and clocks are set back, so it may
     appear with a time before an anchor that was handed out earlier: ``overlap`` is how far before
-    ``last`` such records are looked for. An anchor that lies ahead was taken from a wrong clock;
-    then only the map can tell.
+    ``last`` such records are looked for, and before the time when that was ``answered``, for the
+    anchor may be a time of another clock. One that lies ahead was taken from a wrong clock; then
+    only what is remembered can tell.
     """
-    if last is None or last > now:
+    if last is None or max(last, answered or last) > now:
         return Window(last, following, reach=None, present=now)
-    return Window(last, following, last - min(overlap, last - datetime.min), now)
+    return Window(last, following, earlier(min(last, answered or last), overlap), now)
+
+
+def earlier(moment: datetime, by: timedelta) -> datetime:
+    """A time so much earlier, or the earliest there is."""
+    return moment - min(by, moment - datetime.min)
 
 
 def read_anchor(text: str | None, zone: ZoneInfo) -> datetime | None:

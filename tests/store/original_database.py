@@ -18,7 +18,10 @@ from packetserver.security.secrets import md5_of_password
 from packetserver.store.defaults import default_rows
 from packetserver.store.setup import ORDER
 
-OURS = {"sync_unconfirmed", "sync_session", "sync_arrival", "sync_number"}
+OURS = {
+    *("sync_unconfirmed", "sync_session", "sync_arrival", "sync_number", "trashed_part"),
+    *("sync_answer", "sync_answered", "sync_end", "sync_ended"),
+}
 UNMAPPED = ("survey", "quote", "callList")
 """Elements that begin so have no row in sync_table."""
 

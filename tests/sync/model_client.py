@@ -1,7 +1,8 @@
 """A sync client as its makers should write it, for a network that loses and repeats.
 
 It keeps accounts under its own numbers. What its user does waits until it is sent; a session sends
-that first, one record a packet, and then asks what is new, what has changed and what is gone.
+that first, one record a packet, and then asks what is new, what has changed and what is gone. It may
+do the same without ever telling the server that a session begins or ends.
 """
 
 from __future__ import annotations
@@ -72,6 +73,7 @@ class ModelClient:
 
     party: Party
     page: int | None = None
+    has_sessions: bool = True
     highest: int = 0
     records: dict[int, Local] = field(default_factory=dict)
     deleted: dict[int, Local] = field(default_factory=dict)
@@ -107,7 +109,8 @@ class ModelClient:
         assert self.work is not None
         if self.next_step(fault):
             self.next_step = next(self.work, None)
-        elif self.next_step != self._end:
+        else:
+            # After a lost end, too: the server knows what the last session began with.
             self.next_step = None
 
     def whole_session(self) -> None:
@@ -117,8 +120,12 @@ class ModelClient:
             self.step(Fault.NONE)
 
     def _session(self) -> Iterator[Callable[[Fault], bool]]:
-        yield self._get_time
-        yield self._start
+        if self.has_sessions:
+            yield self._get_time
+            yield self._start
+        elif self.anchor is not None or self.following is None:
+            # A first sync that was not answered is asked for once more as it was.
+            yield self._get_time
         for number in sorted({*self.records, *self.deleted}):
             local = self.records.get(number) or self.deleted.get(number)
             if local is not None and local.is_changed:
@@ -133,7 +140,7 @@ class ModelClient:
                 break
             offset += self.page
         yield self._ask_for_gone
-        yield self._end
+        yield self._end if self.has_sessions else self._remember
 
     def _ask(self, fault: Fault, element: str, action: str, **how: object) -> Answer | None:
         """What is answered; None when no answer comes."""
@@ -241,6 +248,11 @@ class ModelClient:
                 self.highest = max(self.highest, number)
                 del self.records[number]
             self.deleted.pop(number, None)
+        return True
+
+    def _remember(self, _: Fault) -> bool:
+        """Without a session nobody is told of its end."""
+        self.anchor = self.following
         return True
 
     def _end(self, fault: Fault) -> bool:

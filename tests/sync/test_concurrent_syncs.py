@@ -35,20 +35,23 @@ def busy_office(databases: Databases, schema: Schema) -> Iterator[Office]:
 
 @dataclass
 class Follower:
-    """A client that syncs accounts, one session after the other."""
+    """A client that syncs accounts again and again, in sessions or by its own anchors alone."""
 
     client: Party
+    has_sessions: bool = True
     anchor: str | None = None
     names: dict[str, str] = field(default_factory=dict)
     inserted: Counter[str] = field(default_factory=Counter)
 
     def session(self) -> None:
         following = self.client.now()
-        assert self.client.start(self.anchor) == ()
+        if self.has_sessions:
+            assert self.client.start(self.anchor) == ()
         for action, guid, name in self.client.sync(last=self.anchor, following=following):
             self.names[guid] = name
             self.inserted[guid] += action == "insert"
-        self.client.end(following)
+        if self.has_sessions:
+            self.client.end(following)
         self.anchor = following
 
 
@@ -78,9 +81,10 @@ def packet_of(names: Sequence[str]) -> Packet:
     )
 
 
+@pytest.mark.parametrize("has_sessions", [True, False])
 @pytest.mark.parametrize("overlap_seconds", [0, 86_400])
 def test_what_is_committed_after_the_anchor_is_in_the_next_session(
-    databases: Databases, schema: Schema, overlap_seconds: int
+    databases: Databases, schema: Schema, overlap_seconds: int, *, has_sessions: bool
 ) -> None:
     """Without the overlap it is in none, as in the original: so this can fail."""
     names = [f"late {number}" for number in range(RECORDS)]
@@ -90,7 +94,7 @@ def test_what_is_committed_after_the_anchor_is_in_the_next_session(
         open_office(url, schema, sync_overlap_seconds=overlap_seconds) as office,
         ThreadPoolExecutor(1) as threads,
     ):
-        follower = Follower(office.client())
+        follower = Follower(office.client(), has_sessions)
         writing = threads.submit(
             office.engine.process, packet_of(names), Options(), HOST, HOST, sink
         )
@@ -107,7 +111,7 @@ def test_what_is_committed_after_the_anchor_is_in_the_next_session(
 
 
 def test_nothing_is_missed_while_others_write(busy_office: Office) -> None:
-    followers = [Follower(busy_office.client(number)) for number in (1, 2)]
+    followers = [Follower(busy_office.client(number), number == 1) for number in (1, 2)]
     with ThreadPoolExecutor(WRITERS + len(followers)) as threads:
         written = [threads.submit(write, busy_office, writer) for writer in range(WRITERS)]
         done = threading.Event()

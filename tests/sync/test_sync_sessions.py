@@ -110,6 +110,19 @@ def test_a_packet_that_comes_twice_is_answered_twice(office: Office) -> None:
     assert client.sync(following=FAR) == []
 
 
+def test_an_anchor_of_a_wrong_clock_hides_nothing(office: Office) -> None:
+    """The client's clock is days ahead; by the time that its anchor comes, others have written."""
+    client = office.client()
+    anchor = "2035-03-08 10:00:00.0"
+    client.start()
+    client.sync(following=anchor)
+    client.end(anchor)
+    office.account(name="a")
+    office.clock.go_on(days=4)
+    client.start(anchor)
+    assert client.sync(last=anchor) == [("insert", "1", "a")]
+
+
 def test_outside_of_a_session_a_packet_that_comes_twice_is_two(office: Office) -> None:
     office.account(name="a")
     client = office.client()
@@ -137,7 +150,39 @@ def office_anchor(office: Office) -> str | None:
     return None if anchor is None else str(anchor)
 
 
-def test_a_change_is_seen_once_it_is_confirmed(office: Office) -> None:
+@pytest.mark.parametrize("in_session", [True, False])
+@pytest.mark.parametrize("name", ["guid", "id"])
+def test_pull_then_push(office: Office, name: str, *, in_session: bool) -> None:
+    """What was sent counts as seen at once; it is sent again until that is confirmed."""
+    key = office.account(name="a")
+    client = office.client()
+    anchor, _ = client.whole_session()
+    office.clock.go_on(minutes=1)
+    rename(office, "a", "b")
+    mine = {"guid": "1", "name": "mine"} if name == "guid" else {"id": key, "name": "mine"}
+    by_guid = {"guid": "1", "name": "mine"}
+    assert client.send("account", "update", by_guid).records[0].action == "conflict"
+    if in_session:
+        client.start(anchor)
+    following = client.now()
+    assert client.sync(last=anchor, following=following) == [("update", "1", "b")]
+    # Without a session only the client's anchor tells that the answer has come.
+    said = None if in_session else following
+    assert in_session or client.send("account", "update", by_guid).records[0].action == "conflict"
+    for _ in range(2):
+        answer = client.send("account", "update", mine, last=said)
+        assert answer.records[0].action == "processed"
+    office.clock.go_on(minutes=1)
+    assert client.sync(last=anchor) == [("update", "1", "mine")]
+    if in_session:
+        client.start(anchor)
+        assert client.send("account", "update", by_guid).records[0].action == "conflict"
+        assert client.sync(last=anchor) == [("update", "1", "mine")]
+        client.end(client.now())
+        assert client.send("account", "update", by_guid).records[0].action == "processed"
+
+
+def test_what_others_change_after_the_pull_is_a_conflict(office: Office) -> None:
     office.account(name="a")
     client = office.client()
     anchor, _ = client.whole_session()
@@ -145,10 +190,11 @@ def test_a_change_is_seen_once_it_is_confirmed(office: Office) -> None:
     rename(office, "a", "b")
     client.start(anchor)
     assert client.sync(last=anchor) == [("update", "1", "b")]
-    mine = {"guid": "1", "name": "mine"}
-    assert client.send("account", "update", mine).records[0].action == "conflict"
-    client.end(client.now())
-    assert client.send("account", "update", mine).records[0].action == "processed"
+    rename(office, "b", "c")
+    assert (
+        client.send("account", "update", {"guid": "1", "name": "mine"}).records[0].action
+        == "conflict"
+    )
 
 
 def test_a_change_is_proved_to_be_seen_by_its_time(office: Office) -> None:
@@ -187,8 +233,71 @@ def test_a_record_sent_again_is_seen_as_it_was_the_first_time(office: Office) ->
     rename(office, "a", "b")
     client.start()
     assert client.sync() == [("insert", "1", "b")]
+    rename(office, "b", "d")
+    client.start()
     answer = client.send("account", "update", {"guid": "1", "name": "c"})
     assert [each.action for each in answer.records] == ["conflict"]
+
+
+def exchanged(office: Office) -> tuple[str, str, list[tuple[str, ...]]]:
+    """A client with two sessions behind it; the anchors, and what the second one sent."""
+    keys = {name: office.account(name=name) for name in ("kept", "changed", "gone")}
+    client = office.client()
+    first, _ = client.whole_session()
+    office.clock.go_on(hours=1)
+    rename(office, "changed", "again")
+    office.account(name="new")
+    office.admin.send("account", "delete", {"id": keys["gone"]})
+    client.start(first)
+    second = client.now()
+    sent = sorted(client.sync(last=first, following=second))
+    assert client.gone() == ["2"]
+    client.end(second)
+    return first, second, sent
+
+
+def test_a_lost_answer_to_the_end_locks_nobody_out(office: Office) -> None:
+    first, second, sent = exchanged(office)
+    client = office.client()
+    office.clock.go_on(hours=1)
+    assert client.start(first) == ()
+    assert sorted(client.sync(last=first, identity="9")) == sent
+    assert client.gone() == ["2"]
+    third = client.now()
+    client.end(third)
+    assert client.start(second) == NOT_IN_SYNC
+    assert client.start(third) == ()
+    assert client.sync(last=third) == []
+    assert client.gone() == []
+
+
+def test_whoever_got_the_end_after_all_may_go_on_from_there(office: Office) -> None:
+    first, second, _ = exchanged(office)
+    client = office.client()
+    office.clock.go_on(hours=1)
+    assert client.start(first) == client.start(second) == ()
+    office.account(name="newer")
+    assert ("insert", "5", "newer") in client.sync(last=second, identity="5")
+
+
+def test_the_end_of_the_first_session_may_be_lost_too(office: Office) -> None:
+    office.account(name="a")
+    client = office.client()
+    anchor, sent = client.whole_session()
+    assert client.start() == ()
+    assert client.sync() == sent == [("insert", "1", "a")]
+    client.end(anchor)
+    client.end(anchor)
+    assert client.start() == ()
+
+
+def test_a_number_that_was_given_away_since_stays_given(office: Office) -> None:
+    first, _, sent = exchanged(office)
+    client = office.client()
+    client.key("account", "insert", {"guid": "2", "name": "the client's"})
+    assert client.start(first) == ()
+    assert sorted(client.sync(last=first, identity="9")) == sent
+    assert client.gone() == []
 
 
 def test_a_number_that_never_came_can_be_used(office: Office) -> None:

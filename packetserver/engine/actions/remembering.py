@@ -25,6 +25,13 @@ def change_column(described: ObjectType) -> str | None:
     return described.sync_updated or (None if modified is None else modified.column)
 
 
+def said_change(call: Call, draft: Draft) -> datetime | None:
+    """When a record last changed as its sender says; None when it does not say."""
+    field = call.object.modified
+    said = None if field is None else draft.values.get(field.name)
+    return said if isinstance(said, datetime) else None
+
+
 def remember_new(call: Call, draft: Draft, identity: Identity) -> None:
     """A new record: its client calls it by its guid, and the others must get it, however old."""
     if not is_mappable(call.object):
@@ -48,14 +55,15 @@ def needs_remembering(call: Call, draft: Draft) -> bool:
 
 
 def remember_change(
-    call: Call, named: Named | None, identity: Identity, before: datetime | None
+    call: Call, draft: Draft, named: Named | None, identity: Identity, before: datetime | None
 ) -> None:
     """A client has what it changed itself, if it had what was there ``before``."""
     if call.principal.client_id is None or not is_mappable(call.object):
         return
     element, key = map_element(call.object), next(iter(identity.values()))
     after = last_change(call, identity)
-    if named is not None:
+    mapped = None if named is None else named.mapped
+    if mapped is not None and mapped.has_proved(before, said_change(call, draft)):
         call.guids.see(element, key, after)
     else:
         call.guids.follow(element, key, before, after)

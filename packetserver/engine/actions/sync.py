@@ -2,57 +2,71 @@
 
 from __future__ import annotations
 
+from datetime import datetime
+
 from packetserver.catalogue.types import TYPES
 from packetserver.engine.actions.select import select_by_filters
 from packetserver.engine.context import Call
 from packetserver.engine.paging import read_page
 from packetserver.errors import TransactionFailure, ValueNotOfType
 from packetserver.store.guid_columns import GUID, is_mappable, map_element
+from packetserver.store.scope import Selection
+from packetserver.sync.answers import Answers, Request, digest_of
+from packetserver.sync.course import Course
 from packetserver.sync.lists import WHOLE, ListWindow, plain_changed, plain_new
-from packetserver.sync.sessions import is_in_session
 from packetserver.sync.tracking import TrackedList
-from packetserver.sync.windows import Window, exact_window, session_window
+from packetserver.sync.windows import Window, exact_window
 
 NEW, CHANGED = "insert", "update"
 FIRST_NUMBER = 1
 
 
 def run(call: Call) -> None:
-    """Carry out a sync (DECISIONS.md, Sync); without a next anchor nothing is in its window."""
+    """Carry out a sync (docs/synchronisation.md); without a next anchor nothing is in its window."""
     if not call.target.is_list or call.object.table is None:
         raise TransactionFailure.because(f"{call.item.element} cannot be synchronised")
     selection = select_by_filters(call)
-    window = _window(call)
-    if window.next is None or not call.output.wanted:
+    _, following = call.transaction.packet.anchors
+    if following is None or not call.output.wanted:
         # What nobody is given must not count as sent.
         return
-    order = call.object.order_paged if read_page(call.item) is not None else ()
-    within = ListWindow(call.records, selection, window, order or call.object.order)
-    if call.principal.client_id is not None and _wants_guids(call):
-        _send_tracked(call, within, call.principal.client_id)
-    else:
-        _send_plain(call, within)
-
-
-def _window(call: Call) -> Window:
-    """The packet's window; in a session it reaches as far as the client's map demands."""
-    last, following = call.transaction.packet.anchors
     client_id = call.principal.client_id
-    if client_id is None or not is_in_session(call.records, client_id, last):
-        return exact_window(last, following)
-    return session_window(last, following, call.preferences.sync_overlap, call.transaction.now())
+    answers = _answers(call, selection, following)
+    if client_id is not None and _wants_guids(call):
+        course = Course(
+            call.records, client_id, answers, call.preferences.sync_overlap, call.transaction.now()
+        )
+        _send_tracked(call, _within(call, selection, course.window()), course)
+    else:
+        _send_plain(call, _within(call, selection, exact_window(answers.request.last, following)))
+
+
+def _answers(call: Call, selection: Selection, following: datetime) -> Answers:
+    """What was answered before to whoever asks."""
+    principal, (last, _) = call.principal, call.transaction.packet.anchors
+    sender = (principal.client_id, principal.user_id)
+    element_id = call.guids.element_id(map_element(call.object))
+    filters = digest_of(selection.values)
+    return Answers(call.records, Request(*sender, element_id, filters, last, following))
+
+
+def _within(call: Call, selection: Selection, window: Window) -> ListWindow:
+    order = call.object.order_paged if read_page(call.item) is not None else ()
+    return ListWindow(call.records, selection, window, order or call.object.order)
 
 
 def _wants_guids(call: Call) -> bool:
     return GUID in call.transaction.meta and is_mappable(call.object)
 
 
-def _send_tracked(call: Call, within: ListWindow, client_id: int) -> None:
+def _send_tracked(call: Call, within: ListWindow, course: Course) -> None:
     """Send what the client does not have, and remember it."""
     page = read_page(call.item)
     plan = call.records.schema.plan(call.object.element, call.transaction.meta)
-    element_id = call.guids.element_id(map_element(call.object))
-    tracked = TrackedList(within, client_id, element_id, WHOLE if page is None else page.range)
+    place = (course.client_id, course.answers.request.table_id)
+    tracked = TrackedList(within, *place, WHOLE if page is None else page.range)
+    if page is None or page.offset == 0:
+        course.begin()
     has_changes = within.window.last is not None and within.modified is not None
     total = tracked.total_new() if page is not None and not has_changes else None
     new = tracked.new(_first_number(call))
@@ -60,9 +74,11 @@ def _send_tracked(call: Call, within: ListWindow, client_id: int) -> None:
         call.output.write(NEW, plan.names, plan.texts(row))
     if page is not None and has_changes:
         total = tracked.total_changed(new)
-    for row in tracked.sent(tracked.changed(new), plan):
+    changed = tracked.changed(new)
+    for row in tracked.sent(changed, plan):
         call.output.write(CHANGED, plan.names, plan.texts(row))
     call.output.total = total
+    course.note(within.window, (new.number, changed.number), complete=tracked.is_last_page)
 
 
 def _send_plain(call: Call, within: ListWindow) -> None:

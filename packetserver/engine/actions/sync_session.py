@@ -5,6 +5,7 @@ from __future__ import annotations
 from packetserver.catalogue.types import TYPES
 from packetserver.engine.actions.packages import NO_CLIENT, doubt_undelivered, drop_processed
 from packetserver.engine.context import Call
+from packetserver.engine.turns import exchanges_anything
 from packetserver.errors import ItemMessage, TransactionFailure
 from packetserver.sync.sessions import begin_session, end_session, has_client
 
@@ -29,7 +30,8 @@ def end(call: Call) -> None:
     now = call.transaction.now()
     if client_id is not None:
         doubt_undelivered(call, client_id)
-        end_session(call.records, client_id, following, now)
+        exchanges = exchanges_anything(call.transaction.packet.packet.transactions)
+        end_session(call.records, client_id, following, now, exchanges=exchanges)
     call.output.write(ENDED, ["endDateTime"], [TYPES["timestamp"].write(now)])
 
 

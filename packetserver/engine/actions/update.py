@@ -13,6 +13,7 @@ from packetserver.engine.actions.remembering import (
     last_change,
     remember_change,
     remember_conflict,
+    said_change,
 )
 from packetserver.engine.context import Call
 from packetserver.engine.draft import Draft, read_draft, sent_fields
@@ -23,8 +24,9 @@ from packetserver.engine.stamps import force_to_user, stamp_change
 from packetserver.engine.storing import column_value
 from packetserver.engine.validation import REQUIRED, Writing, validate
 from packetserver.errors import TransactionFailure
+from packetserver.store.guid_columns import map_element
 from packetserver.store.row_locks import Strength
-from packetserver.sync.guid_map import is_same_time
+from packetserver.sync.guid_map import Mapped, is_same_time
 
 PROCESSED, CONFLICT = "processed", "conflict"
 TICK = timedelta(milliseconds=1)
@@ -50,7 +52,7 @@ def run(call: Call) -> None:
         answer_stored(call, CONFLICT, identity, draft)
         return
     _change(Writing(call, draft, stored), identity, before)
-    remember_change(call, named, identity, before)
+    remember_change(call, draft, named, identity, before)
 
 
 def _refuse(call: Call, named: Named | None, identity: Identity, reason: str) -> None:
@@ -111,14 +113,26 @@ def _has_changed_since(
     """Whether the record, ``last`` changed then, is another than the one that the client has seen."""
     if change_column(call.object) is None:
         return False
-    field = call.object.modified
-    said = None if field is None else draft.values.get(field.name)
+    field, said = call.object.modified, said_change(call, draft)
     if named is not None and named.mapped is not None:
-        return not named.mapped.has_seen(last, said)
+        return not _has_seen(call, named.mapped, last, said)
     if field is not None and any(call.object.field(name) is field for name, _ in draft.complaints):
         # A time that cannot be read is a time that the client cannot have seen here.
         return not call.transaction.packet.validate
     return said is not None and not is_same_time(said, last)
+
+
+def _has_seen(call: Call, mapped: Mapped, last: datetime | None, said: datetime | None) -> bool:
+    """Whether a client has the record as it ``last`` changed; ``said`` is the change it says it has.
+
+    What a session has sent counts as seen by it at once, although it is sent again until the
+    session has ended: pull, then push, is no conflict.
+    """
+    if mapped.has_proved(last, said):
+        return True
+    anchor, _ = call.transaction.packet.anchors
+    element = map_element(call.object)
+    return mapped.was_sent(last) and call.guids.counts_as_come(element, mapped, anchor)
 
 
 def _columns(writing: Writing) -> dict[str, Any]:
