@@ -26,7 +26,7 @@ Line = Mapping[str, Any]
 FIELD_KEYS = frozenset(
     {
         *("column", "type", "key", "max", "null", "default", "initial"),
-        *("required", "references", "references_table", "references_by", "foreign_key"),
+        *("required", "references", "references_table", "references_by", "mentions", "foreign_key"),
         *("unset", "empty", "insert", "update", "cut", "secret", "true_texts", "derived", "shown"),
     }
 )
@@ -84,6 +84,7 @@ def _read_field(where: Where, name: str, line: Line, unset: str | None) -> Field
         references=line.get("references"),
         references_table=line.get("references_table"),
         references_by=_choice(line.get("references_by")),
+        mentions=line.get("mentions", False),
         foreign_key=line.get("foreign_key", True),
         empty=line.get("empty"),
         insert=line.get("insert", True),

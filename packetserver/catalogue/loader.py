@@ -5,6 +5,7 @@ No other room reads these files. A mistake is a CatalogueError that names the fi
 
 from __future__ import annotations
 
+import dataclasses
 import tomllib
 from collections.abc import Iterator, Mapping
 from importlib import resources
@@ -13,6 +14,7 @@ from types import MappingProxyType
 from typing import Any
 
 from packetserver.catalogue import fields as field_reading
+from packetserver.catalogue.belonging import parts_of
 from packetserver.catalogue.checks import check_object
 from packetserver.catalogue.model import (
     Catalogue,
@@ -60,7 +62,7 @@ def load_catalogue(root: Traversable | None = None) -> Catalogue:
     )
     for each in objects.values():
         check_object(each, catalogue)
-    return catalogue
+    return dataclasses.replace(catalogue, parts=parts_of(objects))
 
 
 def read_defaults(root: Traversable | None = None) -> Iterator[tuple[str, Definition]]:

@@ -87,6 +87,20 @@ class Table:
 
 
 @dataclass(frozen=True, slots=True)
+class Part:
+    """Rows of a table that belong to rows of another: ``column`` holds the key of their ``owner``.
+
+    With ``when``, a column or `column.column` from the row, they do only where that has ``value``.
+    """
+
+    table: str
+    column: str
+    owner: str
+    when: str | None = None
+    value: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class ReferenceChoice:
     """A reference whose object depends on another field: its name, and elements by its values."""
 
@@ -111,6 +125,8 @@ class Field:
     references: str | None = None
     references_table: str | None = None
     references_by: ReferenceChoice | None = None
+    mentions: bool = False
+    """Whether the record only mentions the one that it refers to, and does not belong to it."""
     foreign_key: bool = True
     empty: str | None = None
     insert: bool = True
@@ -257,6 +273,8 @@ class Catalogue:
     objects: Mapping[str, ObjectType]
     tables: Mapping[str, Table]
     targets: Mapping[str, Target]
+    parts: tuple[Part, ...] = ()
+    """What belongs to what (packetserver.catalogue.belonging)."""
 
     def target(self, element: str) -> Target | None:
         """What an element names, None when it is unknown; names are case sensitive."""

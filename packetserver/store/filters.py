@@ -9,9 +9,10 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from sqlalchemy import ColumnElement
+from sqlalchemy import ColumnElement, not_
 
 from packetserver.catalogue.model import Filter, Named, ObjectType
+from packetserver.store.hiding import is_hidden
 from packetserver.store.scope import Selection
 
 Match = Callable[[Selection, Named, Filter | None, Any], ColumnElement[bool] | None]
@@ -39,6 +40,8 @@ def conditions(selection: Selection) -> list[ColumnElement[bool]]:
         one = described.filters[name]
         found.append(_condition(selection, one.match, one, value))
     found.append(_own_records(selection, described))
+    hidden = is_hidden(selection.scope)
+    found.append(None if hidden is None else not_(hidden))
     return [each for each in found if each is not None]
 
 

@@ -7,6 +7,7 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, DateTime, Select, cast, func, null, or_, select
 
+from packetserver.store.hiding import is_hidden
 from packetserver.store.records import Records
 from packetserver.store.scope import Scope
 from packetserver.sync.lists import Range, paged
@@ -14,7 +15,7 @@ from packetserver.sync.unconfirmed import DELETE, TABLE, Batch
 
 
 class GoneRecords:
-    """The records of a list that one client has, and that are removed or trashed."""
+    """The records of a list that one client has, and that are removed, trashed or hidden."""
 
     def __init__(self, records: Records, scope: Scope, client_id: int, element_id: int) -> None:
         self._records = records
@@ -47,6 +48,9 @@ class GoneRecords:
         gone: ColumnElement[bool] = self._scope.key.is_(None)
         if trashed is not None:
             gone = or_(gone, self._scope.column(trashed).is_not(None))
+        hidden = is_hidden(self._scope)
+        if hidden is not None:
+            gone = or_(gone, hidden)
         return select().select_from(joined).where(*self._mine(), gone)
 
     def _mine(self) -> list[ColumnElement[bool]]:

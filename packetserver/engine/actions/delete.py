@@ -8,6 +8,7 @@ from packetserver.catalogue.model import ObjectType
 from packetserver.engine import effects
 from packetserver.engine.actions.answering import answer_sent, read_stored
 from packetserver.engine.actions.remembering import remember_removal
+from packetserver.engine.actions.trashing import follow_trashed
 from packetserver.engine.context import Call
 from packetserver.engine.draft import read_draft
 from packetserver.engine.identity import find_identity
@@ -60,6 +61,7 @@ def _remove(call: Call, identity: dict[str, Any], stored: dict[str, Any]) -> Non
     if described.modified is not None:
         values[described.modified.column or ""] = max(now, stored["modified"] or now)
     call.records.update(described, identity, values)
+    follow_trashed(call, identity, None, now)
 
 
 def remove_row(records: Records, table: str, identity: dict[str, Any]) -> set[str]:

@@ -15,6 +15,7 @@ from packetserver.engine.actions.remembering import (
     remember_conflict,
     said_change,
 )
+from packetserver.engine.actions.trashing import follow_trashed
 from packetserver.engine.context import Call
 from packetserver.engine.draft import Draft, read_draft, sent_fields
 from packetserver.engine.identity import Identity, Named, find_named, identity_as_named
@@ -102,6 +103,10 @@ def _change(writing: Writing, identity: Identity, before: datetime | None) -> No
         values[changed] = _next_change(call, before)
     if values:
         call.records.update(call.object, identity, values)
+    trashed = call.object.trashed_column
+    if trashed in values:
+        before_it = None if writing.stored is None else writing.stored["trashedDate"]
+        follow_trashed(call, identity, before_it, values[trashed])
     effects.after_update(writing, identity)
     share_key(call, next(iter(identity.values())))
     answer_stored(call, PROCESSED, identity, draft)
