@@ -170,9 +170,10 @@ class Settings:
     )
     threads: int = _setting(kinds.count(1, 1024), 8, "Packets that one process works on at a time.")
     connections: int = _setting(
-        kinds.count(1, 10_000),
-        500,
-        "Clients that one process sends to or hears at a time; a slow one takes none of the threads.",
+        kinds.count(1, 100_000),
+        5_000,
+        "Clients that one process sends to or hears at a time, each of which may have two files open; a"
+        " slow one takes none of the threads. More are answered with 503.",
     )
     max_waiting: int = _setting(
         kinds.count(0),

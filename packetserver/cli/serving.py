@@ -12,6 +12,7 @@ import click
 from gunicorn.app.base import BaseApplication  # type: ignore[import-untyped]
 
 from packetserver.errors import PacketServerError
+from packetserver.http.files import allow_files, possible_connections
 from packetserver.operation.gunicorn_hooks import (
     PlainLogger,
     child_exit,
@@ -25,7 +26,7 @@ from packetserver.settings import Settings
 
 logger = logging.getLogger(__name__)
 
-WORKER = "packetserver.cli.worker.PacketWorker"
+WORKER = "packetserver.http.worker.PacketWorker"
 
 SILENT_WORKER_SECONDS = 60
 """A worker that gives no sign of life for so long is replaced; a long packet is no silence."""
@@ -95,17 +96,15 @@ def serve_forever(settings: Settings, read_again: Callable[[], Settings]) -> Non
 def gunicorn_options(settings: Settings) -> Mapping[str, Any]:
     """Gunicorn's options by their names.
 
-    A thread of gunicorn serves a connection, and a slow client has it for long: so there are
-    many. How many packets are worked on at a time is not gunicorn's business
-    (packetserver.protocols.places), and neither are the headers of proxies (…protocols.doors).
+    The worker (packetserver.http) takes what it needs to know of clients from the settings. The
+    headers of proxies are not gunicorn's business either (packetserver.protocols.doors).
     """
     return {
         "bind": settings.bind,
         "workers": settings.workers,
         "worker_class": WORKER,
-        "threads": settings.connections,
-        # As many again may be kept open for the next request; they hold no thread.
-        "worker_connections": 2 * settings.connections,
+        "threads": settings.threads,
+        "worker_connections": settings.connections,
         "timeout": SILENT_WORKER_SECONDS,
         "graceful_timeout": FINISHING_SECONDS,
         "keepalive": KEEP_ALIVE_SECONDS,
@@ -125,9 +124,9 @@ def gunicorn_options(settings: Settings) -> Mapping[str, Any]:
         "forwarder_headers": "",
         "certfile": _text(settings.tls_certificate),
         "keyfile": _text(settings.tls_key),
-        "post_fork": lambda _server, worker: _set_patience(worker, settings),
+        "post_fork": lambda _server, worker: _set_up(worker, settings),
         "proc_name": "packetserver",
-        "when_ready": _announce,
+        "when_ready": lambda server: _announce(server, settings),
         "post_worker_init": post_worker_init,
         "child_exit": child_exit,
     }
@@ -139,19 +138,29 @@ def _heartbeat_folder() -> str | None:
     return str(MEMORY_FOLDER) if usable else None
 
 
-def _set_patience(worker: Any, settings: Settings) -> None:
-    worker.headers_seconds = settings.slow_client_seconds
+def _set_up(worker: Any, settings: Settings) -> None:
+    worker.settings = settings
 
 
 def _text(path: Path | None) -> str | None:
     return None if path is None else str(path)
 
 
-def _announce(server: Any) -> None:
+def _announce(server: Any, settings: Settings) -> None:
     for listener in server.LISTENERS:
         click.echo(
             f"Serving packets at {listener}{'' if _is_local(listener) else '/ProcessPacket.do'}"
         )
+    files, connections = allow_files(settings), possible_connections(settings)
+    if connections < settings.connections:
+        logger.warning(
+            "Only %s clients can be heard at a time, and not %s as PACKETSERVER_CONNECTIONS says: the"
+            " limit of open files is %s. Raise it (ulimit -n, or LimitNOFILE of the service).",
+            *(connections, settings.connections, files),
+        )
+    click.echo(
+        f"Each process hears {connections:,} clients at a time, and may open {files:,} files."
+    )
 
 
 def _is_local(listener: Any) -> bool:

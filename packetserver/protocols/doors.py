@@ -17,13 +17,15 @@ from urllib.parse import urlsplit
 
 from packetserver.protocols.packet.charsets import output_encoding
 from packetserver.protocols.packet.writer import fault_document
-from packetserver.protocols.slow_clients import SOCKET, Room, SlowClients
 from packetserver.security.audit import TURNED_AWAY, UNPROVED, Audit
 from packetserver.setting_kinds import UNIX
 from packetserver.settings import Settings
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
+
+SOCKET = "gunicorn.socket"
+"""Where a worker of gunicorn's own keeps the connection in the WSGI environment."""
 
 HEALTH = frozenset({"/healthz", "/readyz", "/metrics"})
 """What is open to this machine itself, whatever the name and without TLS: no packets."""
@@ -130,11 +132,8 @@ class Doors:
 
 
 def behind_doors(application: WSGIApplication, settings: Settings) -> Doors:
-    """The application, protected from strangers and from slow clients."""
-    longest = max(settings.max_body_bytes, settings.max_file_bytes)
-    # A single packet of the length that is allowed must always find room, drained or not.
-    room = Room(max(settings.max_arriving_bytes, 2 * longest + 1024**2))
-    return Doors(SlowClients(application, settings.slow_client_seconds, room), settings)
+    """The application, protected from strangers."""
+    return Doors(application, settings)
 
 
 @lru_cache(maxsize=4096)

@@ -2,26 +2,24 @@
 
 from __future__ import annotations
 
-import contextlib
 import gc
 import http.client
-import io
 import resource
-import socket
 import ssl
 import sys
 from collections.abc import Iterator
 from pathlib import Path
-from types import SimpleNamespace
 
 import pytest
 import trustme
 from gunicorn.config import Config
-from whole.served import PATH, account, head, packet, read, served
+from whole.served import PATH, account, answer_on, head, packet, read, served
 
-from packetserver.cli import worker as module
-from packetserver.cli.worker import PacketWorker
 from packetserver.errors import StoreUnavailable
+from packetserver.http import worker as module
+from packetserver.http.files import FILES_FOR_CONNECTION, OTHER_FILES, possible_connections
+from packetserver.http.worker import PacketWorker
+from packetserver.settings import Settings
 
 
 class Application:
@@ -82,37 +80,34 @@ def test_a_worker_that_waits_can_be_stopped(worker: PacketWorker) -> None:
     assert ending.value.code == 0
 
 
-@pytest.mark.parametrize(
-    ("buffered", "arriving", "goes_on"),
-    [(b"POST", b"", True), (b"", b"POST", True), (b"", None, True), (b"", b"", False)],
-    ids=["read already", "there", "closed", "nothing"],
-)
-def test_a_thread_goes_on_with_what_follows_at_once(
-    monkeypatch: pytest.MonkeyPatch, *, buffered: bytes, arriving: bytes | None, goes_on: bool
-) -> None:
-    monkeypatch.setattr(module, "NEXT_MILLISECONDS", 0)
-    ours, theirs = socket.socketpair()
-    parser = SimpleNamespace(unreader=SimpleNamespace(buf=io.BytesIO(buffered)))
-    with ours, theirs:
-        if arriving is None:
-            theirs.close()
-        elif arriving:
-            theirs.sendall(arriving)
-        assert module._goes_on(SimpleNamespace(parser=parser, sock=ours)) is goes_on
-
-
 def test_files_may_be_open_for_all_connections() -> None:
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    least = FILES_FOR_CONNECTION + OTHER_FILES
     try:
-        resource.setrlimit(resource.RLIMIT_NOFILE, (min(soft, 500), hard))
-        module.allow_files(100)
-        assert resource.getrlimit(resource.RLIMIT_NOFILE)[0] == min(soft, 500)
-        module.allow_files(700)
-        assert resource.getrlimit(resource.RLIMIT_NOFILE)[0] == 700
-        module.allow_files(hard + 1)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (least, hard))
+        assert possible_connections(Settings(connections=1)) == 1
+        assert resource.getrlimit(resource.RLIMIT_NOFILE)[0] == least
+        assert possible_connections(Settings(connections=50)) == 50
+        assert resource.getrlimit(resource.RLIMIT_NOFILE)[0] == least + 49 * FILES_FOR_CONNECTION
+        # More than the machine allows are not heard.
+        possible = possible_connections(Settings(connections=hard))
         assert resource.getrlimit(resource.RLIMIT_NOFILE)[0] == hard
+        assert hard - FILES_FOR_CONNECTION < possible * FILES_FOR_CONNECTION + OTHER_FILES <= hard
     finally:
         resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+
+
+def test_it_is_said_at_the_start_how_many_clients_are_heard(databases) -> None:
+    with databases.prepared("sqlite") as url, served(url, connections="77") as server:
+        assert server.process.stdout is not None
+        assert "77 clients at a time" in server.process.stdout.readline()
+        assert "PACKETSERVER_CONNECTIONS" not in server.logged()
+    few = ("import resource; resource.setrlimit(resource.RLIMIT_NOFILE, (500, 500))",)
+    with databases.prepared("sqlite") as url, served(url, before=few) as server:
+        assert server.process.stdout is not None
+        assert "22 clients at a time" in server.process.stdout.readline()
+        assert "PACKETSERVER_CONNECTIONS" in server.logged()
+        assert server.post(packet(account("One of few")))[0] == 200
 
 
 @pytest.fixture(scope="module")
@@ -148,11 +143,10 @@ def test_the_server_speaks_tls_where_it_has_a_certificate(databases, tls, contex
         status, document = read(connection.getresponse())
         connection.close()
         assert (status, document.findtext("response/status")) == (200, "0")
-        # Who is too slow is cut off; TLS knows no way to tell him once his side has ended.
+        # Who is too slow is told so, and cut off.
         with context.wrap_socket(server.connect(), server_hostname="127.0.0.1") as slow:
             slow.sendall(head(len(content)) + content[:100])
-            with contextlib.suppress(ssl.SSLError):
-                assert slow.recv(1) == b""
+            assert answer_on(slow)[0] == 408
         with server.connect() as silent:
             silent.sendall(b"\x16\x03\x01")
             assert silent.recv(1) == b""

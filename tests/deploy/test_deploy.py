@@ -18,6 +18,7 @@ from defusedxml.ElementTree import fromstring
 
 from packetserver.cli import main
 from packetserver.cli.serving import FINISHING_SECONDS, KEEP_ALIVE_SECONDS, gunicorn_options
+from packetserver.http.files import FILES_FOR_CONNECTION, OTHER_FILES
 from packetserver.settings import SETTINGS, Settings, load_settings
 
 ROOT = Path(__file__).resolve().parent.parent.parent
@@ -81,7 +82,8 @@ def test_the_server_has_time_to_finish_and_files_to_open() -> None:
     service = unit("packetserver.service")["Service"]
     assert seconds(service["TimeoutStopSec"]) > FINISHING_SECONDS
     connections = gunicorn_options(kept())["worker_connections"]
-    assert int(service["LimitNOFILE"]) > 3 * connections
+    files = FILES_FOR_CONNECTION * connections + OTHER_FILES
+    assert int(service["LimitNOFILE"]) > files
     assert service["ExecReload"] == "/bin/kill -HUP $MAINPID"
 
 
@@ -113,6 +115,7 @@ def test_gunicorn_by_hand_is_set_up_as_serve_is(databases) -> None:
         environment = {
             "PACKETSERVER_DATABASE_URL": url,
             "PACKETSERVER_WORKERS": "3",
+            "PACKETSERVER_THREADS": "7",
             "PACKETSERVER_CONNECTIONS": "77",
             "PACKETSERVER_BIND": "127.0.0.1:8123",
         }
@@ -120,8 +123,9 @@ def test_gunicorn_by_hand_is_set_up_as_serve_is(databases) -> None:
     assert result.returncode == 0, result.stderr
     printed = dict(re.findall(r"^(\w+) += (.*)$", result.stdout, re.MULTILINE))
     assert printed["bind"] == "['127.0.0.1:8123']"
-    assert (printed["workers"], printed["threads"]) == ("3", "77")
-    assert printed["worker_class"] == "packetserver.cli.worker.PacketWorker"
+    assert (printed["workers"], printed["threads"]) == ("3", "7")
+    assert printed["worker_connections"] == "77"
+    assert printed["worker_class"] == "packetserver.http.worker.PacketWorker"
     assert printed["forwarded_allow_ips"] == "[]"
     assert printed["graceful_timeout"] == str(FINISHING_SECONDS)
 

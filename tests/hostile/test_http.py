@@ -10,6 +10,7 @@ import pytest
 from hostile.attacking import GOOD_PACKET, check_document, check_text, tried
 from hostile.corpus_files import Case, cases_of, written_out
 from hostile.raw import answers_in, exchanged
+from whole.served import served
 
 from databases import Databases
 from serving import gunicorn_server
@@ -27,11 +28,16 @@ PACKED = gzip.compress(GOOD_PACKET)
 HARMLESS = frozenset({200, 204, 400, 404, 405, 501})
 
 
-@pytest.fixture(scope="module")
-def address(databases: Databases) -> Iterator[str]:
+@pytest.fixture(scope="module", params=["packetserver serve", "gunicorn with threads"])
+def address(request: pytest.FixtureRequest, databases: Databases) -> Iterator[str]:
     encoding = {"default_response_encoding": "UTF-8"}
-    with databases.prepared("sqlite") as url, gunicorn_server(url, **encoding) as running:
-        yield running
+    with databases.prepared("sqlite") as url:
+        if request.param == "packetserver serve":
+            with served(url, **encoding) as server:
+                yield f"http://{server.host}:{server.port}"
+        else:
+            with gunicorn_server(url, **encoding) as running:
+                yield running
 
 
 def is_well(address: str) -> bool:

@@ -10,7 +10,7 @@ import subprocess
 import sys
 import tempfile
 import xml.etree.ElementTree as ET
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import IO
@@ -64,12 +64,18 @@ class Served:
 
 
 @contextmanager
-def served(database_url: str, *options: str, **settings: str) -> Iterator[Served]:
-    """A server on a database; ``settings`` are further ones, in the texts of the environment."""
+def served(
+    database_url: str, *options: str, before: Sequence[str] = (), **settings: str
+) -> Iterator[Served]:
+    """A server on a database; ``settings`` are further ones, in the texts of the environment.
+
+    ``before`` are statements of Python that its process runs before it starts.
+    """
     environment = {k: v for k, v in os.environ.items() if not k.startswith("PACKETSERVER_")}
     for name, text in {"database_url": database_url, **settings}.items():
         environment[f"PACKETSERVER_{name.upper()}"] = text
-    command = [sys.executable, "-c", COMMAND, "serve", "--bind", "127.0.0.1:0", *options]
+    program = "\n".join((*before, COMMAND))
+    command = [sys.executable, "-c", program, "serve", "--bind", "127.0.0.1:0", *options]
     with tempfile.TemporaryFile() as log:
         process = subprocess.Popen(
             command, stdout=subprocess.PIPE, stderr=log, text=True, env=environment

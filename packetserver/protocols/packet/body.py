@@ -101,6 +101,9 @@ class RequestBody:
             yield chunk
             if self.is_too_large:
                 raise self.refusal()
+        if self.is_too_large:
+            # Nothing of it was waited for: its client asked first whether it may come.
+            raise self.refusal()
         if self._taken < self._declared:
             raise PacketError(BROKEN_OFF)
 

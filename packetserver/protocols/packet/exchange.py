@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import logging
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from http import HTTPStatus
 from typing import Protocol
 
@@ -38,6 +38,8 @@ from packetserver.settings import Settings
 logger = logging.getLogger(__name__)
 
 RETRY_AFTER_SECONDS = 10
+TOO_MUCH = "The server has too much to do."
+AGAIN_LATER = "Please send the packet again later."
 SWITCHED_ON = frozenset({"on", "true", "y", "yes", "1"})
 
 
@@ -91,7 +93,7 @@ class Exchange:
             return self._fault(refusal.text, status)
         except ServerBusy as refusal:
             logger.warning("A packet is sent away: %s", refusal)
-            return self._later("The server has too much to do.")
+            return self._later(TOO_MUCH)
         except StoreUnavailable as failure:
             logger.warning("The database does not answer: %s", failure)
             return self._later(_reason(failure))
@@ -148,8 +150,7 @@ class Exchange:
         return reply([content], encoding, len(content), status)
 
     def _later(self, reason: str) -> Response:
-        text = f"{reason} Please send the packet again later."
-        response = self._fault(text, HTTPStatus.SERVICE_UNAVAILABLE)
+        response = self._fault(f"{reason} {AGAIN_LATER}", HTTPStatus.SERVICE_UNAVAILABLE)
         response.headers["Retry-After"] = str(RETRY_AFTER_SECONDS)
         return response
 
@@ -160,6 +161,18 @@ class Exchange:
             self._charset,
             self._settings.default_response_encoding,
         )
+
+
+def overload(settings: Settings) -> tuple[bytes, Mapping[str, str]]:
+    """What is answered, with status 503, to who cannot even say what he wants; and its headers."""
+    encoding = response_encoding(settings.default_response_encoding)
+    content = fault_document(f"Error: {TOO_MUCH} {AGAIN_LATER}", encoding)
+    headers = {
+        "Content-Type": f"text/xml;charset={encoding.name}",
+        "Content-Length": str(len(content)),
+        "Retry-After": str(RETRY_AFTER_SECONDS),
+    }
+    return content, headers
 
 
 def _reason(failure: StoreUnavailable) -> str:

@@ -16,7 +16,7 @@ from werkzeug.wrappers import Request, Response
 
 from packetserver.protocols import fault_number
 from packetserver.protocols.packet.charsets import UTF_8
-from packetserver.protocols.packet.documents import process_document
+from packetserver.protocols.packet.documents import MOST_FIELD_BYTES, process_document
 from packetserver.protocols.packet.exchange import Exchange, PacketEngine, host_of, reply
 from packetserver.protocols.packet.package_download import send_package
 from packetserver.protocols.packet.package_upload import take_package
@@ -39,6 +39,17 @@ There is nothing to see here for people.</p>
 </body>
 </html>
 """
+
+
+def longest_body(settings: Settings, path: str) -> int:
+    """How many bytes the body of a request for a path may have."""
+    match path.rpartition("/")[2].partition(";")[0]:
+        case "ProcessDocument.do":
+            return settings.max_file_bytes + MOST_FIELD_BYTES
+        case "ProcessClientSyncPackage.do":
+            return settings.max_body_bytes + MOST_FIELD_BYTES
+        case _:
+            return settings.max_body_bytes
 
 
 def about_page() -> Response:

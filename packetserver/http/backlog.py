@@ -1,0 +1,78 @@
+"""Which requests are worked on, which wait for that, and which have waited too long."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Iterator
+from typing import Generic, Protocol, TypeVar
+
+from packetserver.protocols.places import LARGE_BYTES, LARGE_SHARE
+
+
+class Sized(Protocol):
+    """What waits."""
+
+    @property
+    def size(self) -> int:
+        """Its bytes: a large one takes much memory, and the processor for long."""
+
+
+Request = TypeVar("Request", bound=Sized)
+
+
+class Backlog(Generic[Request]):
+    """The places of a process, and the queue before them.
+
+    As in packetserver.protocols.places a quarter of the places may be taken by large requests, so
+    that small ones find a place beside. It is one thread's; others may ask whether any wait.
+    """
+
+    def __init__(
+        self, places: int, most_waiting: int, longest_wait: float, clock: Callable[[], float]
+    ) -> None:
+        """``longest_wait`` is in seconds of the clock."""
+        self._free = places
+        self._free_for_large = max(1, places // LARGE_SHARE)
+        self._most_waiting = most_waiting
+        self._longest_wait = longest_wait
+        self._clock = clock
+        self._waiting: deque[tuple[float, Request]] = deque()
+        self._large: set[Request] = set()
+
+    @property
+    def is_waiting(self) -> bool:
+        """Whether any request waits."""
+        return bool(self._waiting)
+
+    def add(self, request: Request) -> bool:
+        """Have a request wait; whether that is possible. Ask at once who is next."""
+        if self._free <= 0 and len(self._waiting) >= self._most_waiting:
+            return False
+        self._waiting.append((self._clock() + self._longest_wait, request))
+        return True
+
+    def next(self) -> Request | None:
+        """The request that is to be worked on now, in a place of its own."""
+        if self._free <= 0:
+            return None
+        for index, (_, request) in enumerate(self._waiting):
+            if request.size < LARGE_BYTES or self._free_for_large > 0:
+                del self._waiting[index]
+                self._free -= 1
+                if request.size >= LARGE_BYTES:
+                    self._free_for_large -= 1
+                    self._large.add(request)
+                return request
+        return None
+
+    def finish(self, request: Request) -> None:
+        """Its place is free again."""
+        self._free += 1
+        if request in self._large:
+            self._large.discard(request)
+            self._free_for_large += 1
+
+    def late(self) -> Iterator[Request]:
+        """Those that have waited too long; they wait no longer."""
+        while self._waiting and self._waiting[0][0] <= self._clock():
+            yield self._waiting.popleft()[1]

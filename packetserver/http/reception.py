@@ -1,0 +1,52 @@
+"""How many clients are heard, how long, and for how much: what the settings say of that."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+
+from packetserver.protocols.doors import HEALTH
+from packetserver.protocols.packet.exchange import overload
+from packetserver.protocols.packet.routes import longest_body
+from packetserver.settings import Settings
+
+
+@dataclass(frozen=True, slots=True)
+class Reception:
+    """What holds for one process. Times are in seconds, sizes in bytes."""
+
+    connections: int
+    patience: float
+    places: int
+    most_waiting: int
+    longest_wait: float
+    room_bytes: int
+    longest_body: Callable[[str], int]
+    is_probe: Callable[[str], bool]
+    overload: bytes
+    """A whole answer of HTTP for whoever finds no room at all."""
+
+    @classmethod
+    def of(cls, settings: Settings, connections: int) -> Reception:
+        """What the settings say; ``connections`` is how many clients there are files for."""
+        longest = max(settings.max_body_bytes, settings.max_file_bytes)
+        return cls(
+            connections=connections,
+            patience=settings.slow_client_seconds,
+            places=settings.threads,
+            most_waiting=settings.max_waiting,
+            longest_wait=settings.wait_seconds,
+            # A single packet of the length that is allowed must always find room, drained or not.
+            room_bytes=max(settings.max_arriving_bytes, 2 * longest + 1024**2),
+            longest_body=partial(longest_body, settings),
+            is_probe=HEALTH.__contains__,
+            overload=_overload(settings),
+        )
+
+
+def _overload(settings: Settings) -> bytes:
+    document, headers = overload(settings)
+    lines = [f"{name}: {value}\r\n" for name, value in headers.items()]
+    head = f"HTTP/1.1 503 Service Unavailable\r\nConnection: close\r\n{''.join(lines)}\r\n"
+    return head.encode("latin-1") + document
