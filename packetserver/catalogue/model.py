@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Any, Final
 
+from packetserver.catalogue.names import in_either_case
 from packetserver.catalogue.types import FieldType
 
 NOW: Final = "now"
@@ -164,6 +165,8 @@ class Filter:
     column: str | None = None
     none: str | None = None
     default: Scalar = None
+    field: Field | None = None
+    """The field whose reading it compares; None for one that a schema declares."""
 
     def is_none(self, value: object) -> bool:
         """Whether a value means `no filter` (schemas: `none`)."""
@@ -221,7 +224,10 @@ class ObjectType:
     actions: Mapping[str, str]
     stored_fields: tuple[Field, ...] = dataclasses.field(init=False)
     """The fields that are columns, in the catalogue's order."""
+    filter_defaults: Mapping[str, Scalar] = dataclasses.field(init=False, repr=False)
+    """The values of filters that are in force unless others are sent."""
     _by_wire_name: Mapping[str, Field] = dataclasses.field(init=False, repr=False)
+    _filters: Mapping[str, Filter] = dataclasses.field(init=False, repr=False)
     _by_column: Mapping[str, Field] = dataclasses.field(init=False, repr=False)
 
     def __post_init__(self) -> None:
@@ -230,11 +236,17 @@ class ObjectType:
         stored = tuple(each for each in self.fields.values() if each.column)
         of_columns = {each.column or "": each for each in reversed(stored)}
         object.__setattr__(self, "stored_fields", stored)
-        object.__setattr__(self, "_by_wire_name", {**self.fields, **aliased})
+        others = {name: self.filters.get(of) for name, of in self.filter_aliases.items()}
+        filters = {**self.filters, **{name: one for name, one in others.items() if one}}
+        defaults = {one.name: one.default for one in self.filters.values()}
+        in_force = {name: each for name, each in defaults.items() if each is not None}
+        object.__setattr__(self, "filter_defaults", in_force)
+        object.__setattr__(self, "_by_wire_name", in_either_case({**self.fields, **aliased}))
+        object.__setattr__(self, "_filters", in_either_case(filters))
         object.__setattr__(self, "_by_column", of_columns)
 
     def field(self, name: str) -> Field | None:
-        """The field of a wire name, through its alias where it has one."""
+        """The field of a wire name, in either case of its first letter, or of an alias of it."""
         return self._by_wire_name.get(name)
 
     def stored_in(self, column: str) -> Field | None:
@@ -242,8 +254,8 @@ class ObjectType:
         return self._by_column.get(column)
 
     def filter(self, name: str) -> Filter | None:
-        """The filter of a wire name, through its alias where it has one."""
-        return self.filters.get(self.filter_aliases.get(name, name))
+        """The filter of a wire name, in either case of its first letter, or of an alias of it."""
+        return self._filters.get(name)
 
     @property
     def modified(self) -> Field | None:

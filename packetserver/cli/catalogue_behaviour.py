@@ -9,17 +9,30 @@ from packetserver.cli.catalogue_phrases import COMPLAINTS
 from packetserver.cli.catalogue_wording import Wording, code, listing
 from packetserver.engine.effects import AFTER, BEFORE, INSTEAD
 from packetserver.engine.validation import REQUIRED
+from packetserver.store.field_filters import uncompared_fields
 
 Row = tuple[str, ...]
 
 
 def filter_rows(words: Wording) -> Iterator[Row]:
-    """The filters of a list: name, type, and which records it lists."""
+    """The filters that the schema declares: name, type, and which records each lists."""
     described = words.object
     for each in described.filters.values():
+        if each.field is not None:
+            continue
         yield code(each.name), each.type.name, "; ".join(_filter_notes(words, each))
     for alias, name in described.filter_aliases.items():
         yield code(alias), "", f"another name of {code(name)}"
+
+
+def field_filter_lines(described: ObjectType) -> Iterator[str]:
+    """That the other fields are filters too, and which of them are not."""
+    if not any(each.field is not None for each in described.filters.values()):
+        return
+    page = "[by what it reads as](../filters.md)"
+    shaped = [code(each.name) for each in uncompared_fields(described)]
+    but = f", but for {listing(shaped, 'and')}" if shaped else ""
+    yield from ("", f"Every other field filters the list {page}{but}.")
 
 
 def _filter_notes(words: Wording, each: Filter) -> Iterator[str]:

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from packetserver.catalogue.model import NOW, Control, Field, ObjectType, Scalar
 from packetserver.cli.catalogue_behaviour import (
     effect_lines,
+    field_filter_lines,
     filter_rows,
     list_facts,
     removal_lines,
@@ -173,6 +174,7 @@ def _storing_notes(each: Field) -> Iterator[str]:
 
 def _filters(words: Wording) -> Iterator[str]:
     yield from markdown_table(("name", "type", "lists the records"), list(filter_rows(words)))
+    yield from field_filter_lines(words.object)
 
 
 def _controls(described: ObjectType) -> Iterator[str]:

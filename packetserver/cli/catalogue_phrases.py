@@ -62,6 +62,7 @@ FILTERS: Phrases = {
     "equals_or_empty": "whose {what} is it, or empty while {or_empty} is in force",
     "equals_value": "whose {what} is {value}",
     "exists_in": "with one {table} whose {compares} {how}",
+    "field_reads": "whose field of that name reads as it",
     "filled": "whose {what} is filled",
     "filled_and_empty": "of which {filled} are filled and {empty_columns} empty",
     "first_of": "whose first {table}, {first} before others, has a {compares} that {how}",

@@ -17,15 +17,16 @@ def read_filters(call: Call) -> dict[str, Any]:
 
     Raises TransactionFailure for a value that is not of its filter's type (DECISIONS.md, Select).
     """
-    values: dict[str, Any] = {each.name: each.default for each in call.object.filters.values()}
+    values: dict[str, Any] = dict(call.object.filter_defaults)
     for name, one, text in _sent(call):
         try:
             values[one.name] = one.type.read(text, call.preferences.zone)
         except ValueNotOfType as error:
             raise TransactionFailure.because(f"{name}: {error.reason}") from error
     own = own_user(call)
-    if own is not None and call.object.own_records in values:
-        values[call.object.own_records] = own
+    own_records = call.object.own_records or ""
+    if own is not None and own_records in call.object.filters:
+        values[own_records] = own
     return {
         name: value
         for name, value in values.items()

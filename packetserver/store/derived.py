@@ -12,7 +12,7 @@ from typing import Any
 
 from sqlalchemy import BindParameter, ColumnElement, DateTime, bindparam
 
-from packetserver.catalogue.model import Field, Named
+from packetserver.catalogue.model import Field, Named, ObjectType
 from packetserver.store.scope import Scope
 
 
@@ -23,6 +23,9 @@ class Derived:
     columns: tuple[ColumnElement[Any], ...]
     show: Callable[..., Any] | None = None
 
+
+SAME = "same"
+"""The derivation that reads as another field does."""
 
 PRESENT = "present"
 """The parameter that every reading statement is given: the time, as it is stored."""
@@ -35,13 +38,31 @@ def present() -> BindParameter[Any]:
 
 Derivation = Callable[[Scope, Field, Named], Derived]
 DERIVATIONS: dict[str, Derivation] = {}
+SHAPED: set[str] = set()
+"""Derivations whose values are made of what the database gives: it cannot compare them."""
 
 
-def derivation(name: str) -> Callable[[Derivation], Derivation]:
-    """Registers a function under the name that `derived` and `shown` of a schema use."""
+def derivation(name: str, *, shaped: bool = False) -> Callable[[Derivation], Derivation]:
+    """Registers a function under the name that `derived` and `shown` of a schema use.
+
+    ``shaped`` tells that the value is not simply that of the first column.
+    """
 
     def register(function: Derivation) -> Derivation:
         DERIVATIONS[name] = function
+        if shaped:
+            SHAPED.add(name)
         return function
 
     return register
+
+
+def is_shaped(described: ObjectType, field: Field) -> bool:
+    """Whether a field reads as more than the database can tell, and so cannot be compared there."""
+    named = field.derived or field.shown
+    if named is None:
+        return False
+    if named.name != SAME:
+        return named.name in SHAPED
+    other = described.field(named.text("of"))
+    return "when" in named.arguments or other is None or is_shaped(described, other)

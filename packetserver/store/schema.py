@@ -10,6 +10,7 @@ from packetserver.catalogue.model import Catalogue, ObjectType
 from packetserver.errors import CatalogueError
 from packetserver.store import derivations, matches
 from packetserver.store.derived import DERIVATIONS
+from packetserver.store.field_filters import with_field_filters
 from packetserver.store.filters import MATCHES
 from packetserver.store.plans import Plan, build_plan
 from packetserver.store.scope import Scope
@@ -52,14 +53,14 @@ def _belongings(catalogue: Catalogue) -> dict[str, list[tuple[str, str]]]:
 
 
 def build_schema(catalogue: Catalogue) -> Schema:
-    """The schema of a catalogue.
+    """The schema of a catalogue, whose lists are filtered by every field that can be read.
 
     Raises CatalogueError for a derivation or a match that this server does not have.
     """
     for each in catalogue.objects.values():
         for problem in _unknown_names(each):
             raise CatalogueError(each.file, each.element, problem)
-    return Schema(catalogue, build_tables(catalogue))
+    return Schema(with_field_filters(catalogue), build_tables(catalogue))
 
 
 def _unknown_names(described: ObjectType) -> list[str]:

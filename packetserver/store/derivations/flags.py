@@ -12,13 +12,13 @@ from packetserver.store.scope import Scope
 YES, NO = "Yes", "No"
 
 
-@derivation("is_filled")
+@derivation("is_filled", shaped=True)
 def _is_filled(scope: Scope, field: Field, named: Named) -> Derived:
     """Whether the field `of` has a value."""
     return Derived((own_column(scope, named),), filled)
 
 
-@derivation("is_among")
+@derivation("is_among", shaped=True)
 def _is_among(scope: Scope, field: Field, named: Named) -> Derived:
     """Whether the field `of` has one of the `values`."""
     values = frozenset(named.arguments["values"])
@@ -29,7 +29,7 @@ def _is_among(scope: Scope, field: Field, named: Named) -> Derived:
     return Derived((own_column(scope, named),), show)
 
 
-@derivation("yes_or_no")
+@derivation("yes_or_no", shaped=True)
 def _yes_or_no(scope: Scope, field: Field, named: Named) -> Derived:
     """The flag `of` as a word; an empty one is not set."""
 

@@ -20,7 +20,7 @@ THOUSAND = 1000
 HUNDREDFOLD_DIGITS = 2
 
 
-@derivation("hundredfold")
+@derivation("hundredfold", shaped=True)
 def _hundredfold(scope: Scope, field: Field, named: Named) -> Derived:
     """The field `of` times 100 as text, two decimals at most, with the text `suffix` behind."""
     suffix = named.text("suffix")
@@ -32,7 +32,7 @@ def _hundredfold(scope: Scope, field: Field, named: Named) -> Derived:
     return of_value(scope, named, show)
 
 
-@derivation("decimals")
+@derivation("decimals", shaped=True)
 def _decimals(scope: Scope, field: Field, named: Named) -> Derived:
     """The field `of` as text with exactly so many `digits` behind the point."""
     digits = int(named.arguments["digits"])
@@ -44,13 +44,13 @@ def _decimals(scope: Scope, field: Field, named: Named) -> Derived:
     return of_value(scope, named, show)
 
 
-@derivation("thousands")
+@derivation("thousands", shaped=True)
 def _thousands(scope: Scope, field: Field, named: Named) -> Derived:
     """The field `of` in whole thousands, 1 at least."""
     return Derived((own_column(scope, named),), lambda size: max(1, (size or 0) // THOUSAND))
 
 
-@derivation("effort_hours")
+@derivation("effort_hours", shaped=True)
 def _effort_hours(scope: Scope, field: Field, named: Named) -> Derived:
     """An effort in whole hours: the field `of` counts units of so many seconds as `unit` has."""
     unit = row_of_key(
@@ -64,7 +64,7 @@ def _effort_hours(scope: Scope, field: Field, named: Named) -> Derived:
     return Derived((own_column(scope, named), seconds), show)
 
 
-@derivation("terms_in_months")
+@derivation("terms_in_months", shaped=True)
 def _terms_in_months(scope: Scope, field: Field, named: Named) -> Derived:
     """The terms in the field `of` as months; weeks are rounded up to whole ones."""
 

@@ -81,14 +81,14 @@ FORMS: Mapping[str, Form] = {
 """By the name that `form` of a schema gives."""
 
 
-@derivation("person_name")
+@derivation("person_name", shaped=True)
 def _person_name(scope: Scope, field: Field, named: Named) -> Derived:
     """The name of the person that the record itself is, in the given `form`."""
     form = FORMS[named.text("form")]
     return Derived(tuple(scope.column(column) for column in form.columns), form.write)
 
 
-@derivation("contact_name")
+@derivation("contact_name", shaped=True)
 def _contact_name(scope: Scope, field: Field, named: Named) -> Derived:
     """The name of a contact, or its company when it has none, in the `form` given.
 
@@ -101,7 +101,7 @@ def _contact_name(scope: Scope, field: Field, named: Named) -> Derived:
     return _named_contact(scope, contact, f"{named.text('form', 'last_first')}_or_company")
 
 
-@derivation("user_name")
+@derivation("user_name", shaped=True)
 def _user_name(scope: Scope, field: Field, named: Named) -> Derived:
     """`Last, First` of the contact that the user in the field `of` is."""
     user = row_of_key(scope, USER, own_column(scope, named))

@@ -9,7 +9,7 @@ from sqlalchemy import ColumnElement
 from packetserver.catalogue.model import Field, Named
 from packetserver.store.derivations.linked import row_of_key
 from packetserver.store.derivations.reading import filled, own_column, reading, shown, value_column
-from packetserver.store.derived import Derived, derivation
+from packetserver.store.derived import SAME, Derived, derivation
 from packetserver.store.scope import Scope, reference_path
 
 LABEL = "description"
@@ -32,7 +32,7 @@ def _joined_column(scope: Scope, field: Field, named: Named) -> Derived:
     return Derived((reference_path(scope, named.text("path")),))
 
 
-@derivation("same")
+@derivation(SAME)
 def _same(scope: Scope, field: Field, named: Named) -> Derived:
     """What the field `of` reads; with `when` only while that flag is set."""
     derived = reading(scope, named.text("of"))
@@ -45,7 +45,7 @@ def _same(scope: Scope, field: Field, named: Named) -> Derived:
     return Derived((own_column(scope, named, "when"), *derived.columns), show)
 
 
-@derivation("first_filled")
+@derivation("first_filled", shaped=True)
 def _first_filled(scope: Scope, field: Field, named: Named) -> Derived:
     """The first of `columns`, each own or reached, that is neither empty nor blank."""
     columns = tuple(reference_path(scope, path) for path in named.texts("columns"))
@@ -57,7 +57,7 @@ def first_filled(*values: Any) -> Any:
     return next((value for value in values if filled(value)), None)
 
 
-@derivation("linked_label")
+@derivation("linked_label", shaped=True)
 def _linked_label(scope: Scope, field: Field, named: Named) -> Derived:
     """A column of the record that the field `of` points to, whichever element that is of.
 

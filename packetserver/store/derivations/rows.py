@@ -46,7 +46,7 @@ def _count_rows(scope: Scope, field: Field, named: Named) -> Derived:
     return Derived((counted,))
 
 
-@derivation("percent_of_rows")
+@derivation("percent_of_rows", shaped=True)
 def _percent_of_rows(scope: Scope, field: Field, named: Named) -> Derived:
     """The wanted ones among the rows, in whole percent; 0 when there is no row."""
     rows, every = linked_rows(scope, named), linked_rows(scope, named)

@@ -15,13 +15,13 @@ DAY = timedelta(days=1)
 HOUR = timedelta(hours=1)
 
 
-@derivation("age")
+@derivation("age", shaped=True)
 def _age(scope: Scope, field: Field, named: Named) -> Derived:
     """Days and hours, such as `3d 4h`, from the field `of` to `until`, or to now."""
     return _since(scope, named, days_and_hours)
 
 
-@derivation("days_since")
+@derivation("days_since", shaped=True)
 def _days_since(scope: Scope, field: Field, named: Named) -> Derived:
     """Whole days from the field `of` to `until`, or to now; a text when there is a `suffix`."""
     if "suffix" not in named.arguments:
@@ -30,7 +30,7 @@ def _days_since(scope: Scope, field: Field, named: Named) -> Derived:
     return _since(scope, named, lambda span: f"{whole_days(span)}{suffix}")
 
 
-@derivation("is_current")
+@derivation("is_current", shaped=True)
 def _is_current(scope: Scope, field: Field, named: Named) -> Derived:
     """Whether the field `enabled` is true and the time in `end` is empty or to come."""
     enabled = own_column(scope, named, "enabled")

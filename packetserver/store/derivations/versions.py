@@ -16,14 +16,14 @@ TENTH = Decimal("0.1")
 LONGEST_VERSION = 15
 
 
-@derivation("next_version")
+@derivation("next_version", shaped=True)
 def _next_version(scope: Scope, field: Field, named: Named) -> Derived:
     """The version that follows the one in the field `of` by `step`; of 1, the next whole one."""
     step = Decimal(named.text("step"))
     return of_value(scope, named, lambda version: next_version(str(version), step))
 
 
-@derivation("whole_number")
+@derivation("whole_number", shaped=True)
 def _whole_number(scope: Scope, field: Field, named: Named) -> Derived:
     """The whole part of the version text in the field `of`."""
 
@@ -34,7 +34,7 @@ def _whole_number(scope: Scope, field: Field, named: Named) -> Derived:
     return of_value(scope, named, show)
 
 
-@derivation("file_extension")
+@derivation("file_extension", shaped=True)
 def _file_extension(scope: Scope, field: Field, named: Named) -> Derived:
     """What follows the last dot of the file name in the field `of`, in lower case."""
     return of_value(

@@ -3,6 +3,7 @@
 from packetserver.store.matches import (
     columns,
     combining,
+    fields,
     leads,
     memberships,
     news,
@@ -20,6 +21,7 @@ from packetserver.store.matches.qualifying import qualify_all
 __all__ = [
     "columns",
     "combining",
+    "fields",
     "leads",
     "memberships",
     "news",
