@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from packetserver.catalogue.model import Filter, Named, ObjectType, Rule
+from packetserver.catalogue.model import Filter, ObjectType, Rule
 from packetserver.cli.catalogue_phrases import COMPLAINTS
 from packetserver.cli.catalogue_wording import Wording, code, listing
 from packetserver.engine.effects import AFTER, BEFORE, INSTEAD
 from packetserver.engine.validation import REQUIRED
 from packetserver.store.field_filters import uncompared_fields
+from packetserver.store.filters import mentions
 
 Row = tuple[str, ...]
 
@@ -50,18 +51,11 @@ def _without_condition(described: ObjectType, each: Filter) -> str:
     users = [
         code(other.name)
         for other in described.filters.values()
-        if other.name != each.name and _mentions(other.match, each.name)
+        if other.name != each.name and mentions(other.match, each.name)
     ]
-    if any(_mentions(condition, each.name) for condition in described.always):
+    if any(mentions(condition, each.name) for condition in described.always):
         users.append("what every list leaves out")
     return f"changes {listing(users, 'and')}" if users else "accepted without effect"
-
-
-def _mentions(named: Named, name: str) -> bool:
-    arguments = (value for key, value in named.arguments.items() if key != "where")
-    return any(
-        value == name or (isinstance(value, list | tuple) and name in value) for value in arguments
-    )
 
 
 def list_facts(words: Wording) -> Iterator[str]:

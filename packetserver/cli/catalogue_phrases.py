@@ -45,11 +45,16 @@ FILTERS: Phrases = {
     "all_equal": "of which all of {columns} are it",
     "also_used_by": "that one {table} names whose {compares} is it, besides all others listed",
     "any_equal": "of which one of {columns} is it",
-    "any_of": "that one of the filters {filters} lists",
+    "any_of": "that one of the filters {filters} lists; without any, those of the user who asks",
+    "asker_or_below": "whose {what} is the user who asks, or somebody below",
     "approved": "that were never imported, or whose import was approved",
-    "before_or_after": "1: whose {what} is before the time in {moment}; 0: after it",
+    "before_or_after": "1: whose {what} is before the time in {moment}; 0: after it;"
+    " without that, 1: before the present, 0: all others",
+    "controlled_access": "1: whose {access} is one controlled by hierarchy",
     "code_not_negative": "whose key is not negative",
     "differs_from": "whose {what} is not {value}",
+    "document_store_at": "that have roles or departments of that site for members",
+    "document_store_of": "that have that {kind} for a member, at the site in {site} where it is sent",
     "document_store_of_user": "that have the user as a member, or the role in {role} or the"
     " department in {department} at the site in {site}",
     "either_side": "that have the category in {category} and the object in {object} on one side",
@@ -62,6 +67,7 @@ FILTERS: Phrases = {
     "equals_or_empty": "whose {what} is it, or empty while {or_empty} is in force",
     "equals_value": "whose {what} is {value}",
     "exists_in": "with one {table} whose {compares} {how}",
+    "guid_reads": "that the sync client which asks calls so",
     "field_reads": "whose field of that name reads as it",
     "filled": "whose {what} is filled",
     "filled_and_empty": "of which {filled} are filled and {empty_columns} empty",
@@ -70,19 +76,20 @@ FILTERS: Phrases = {
     "is_past": "1: whose {what} has passed; 0: whose {what} is empty",
     "is_set": "whose {what} is filled",
     "is_true": "whose {what} is true",
-    "lead_owner_or_reader": "that are leads which the user in {user} owns or has read, and has"
-    " not skipped",
+    "lead_owner_or_reader": "that are leads which the user in {user}, or who asks, owns or has"
+    " read, and has not skipped",
     "lead_read_by": "that are leads which the user has read and not skipped",
     "lead_status": "that are leads in that state; 0 while {leads} is 1: that nobody but the user"
     " in {reader} has read; -1 while it is 1: in any state",
     "like_any": "of which one of {columns} fits it as a pattern, in any letter case",
     "linked_project_of_member": "of a project in whose team the user is active",
-    "mapped_to_category": "of a category of that table ({tables}): the first sent of {categories};"
-    " none while {or_nothing} is in force",
+    "mapped_to_category": "of a category of that table ({tables}): the first sent of {categories},"
+    " or any; none while {or_nothing} is in force",
     "member_or_entered_by": "that one of the users entered, or with one {table} whose {compares} is"
     " one of them",
     "news_state": "in the state {state}",
     "no_rows": "without any {table}",
+    "none": "that do not exist",
     "not_among": "whose {what} is none of {values}",
     "not_own_company": "that are not the installation's own company",
     "not_trashed": "that are not trashed",
@@ -241,7 +248,7 @@ QUALIFIERS: Phrases = {
     "when_type": "for the types {}",
     "where": "where {}",
     "where_not": "except where {}",
-    "with": "only while {} is in force",
+    "with": "by itself only while {} is in force",
     "zero_is_empty": "0: empty",
     "zero_is_missing": "0 is no value",
 }

@@ -6,7 +6,7 @@ conditions that every select carries (schemas: `always`) have neither. None dema
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from typing import Any
 
 from sqlalchemy import ColumnElement, not_
@@ -17,6 +17,9 @@ from packetserver.store.scope import Selection
 
 Match = Callable[[Selection, Named, Filter | None, Any], ColumnElement[bool] | None]
 MATCHES: dict[str, Match] = {}
+
+NOTHING = "nothing"
+"""The match of filters that do nothing by themselves."""
 
 ORDER = "order"
 """The match of filters that choose an order instead of records."""
@@ -48,13 +51,38 @@ def conditions(selection: Selection) -> list[ColumnElement[bool]]:
 def _condition(
     selection: Selection, named: Named, one: Filter | None, value: Any
 ) -> ColumnElement[bool] | None:
-    """`unless` and `with` name filters that switch a condition off and on."""
+    """`unless` and `with` name filters that switch a condition off and on.
+
+    What a client sends counts by itself: only a default waits for the filters of `with`.
+    """
     if selection.in_force(named.texts("unless")):
         return None
     needed = named.texts("with")
-    if needed and not selection.in_force(needed):
+    is_sent = one is not None and value != one.default
+    if needed and not is_sent and not selection.in_force(needed):
         return None
     return MATCHES[named.name](selection, named, one, value)
+
+
+def switched_off_by(one: Filter, in_force: Collection[str]) -> Iterator[str]:
+    """The filters in force that keep another one from being looked at."""
+    return (name for name in one.match.texts("unless") if name in in_force)
+
+
+def is_idle(described: ObjectType, one: Filter) -> bool:
+    """Whether a filter is accepted without any effect, by itself or on others."""
+    if one.match.name != NOTHING:
+        return False
+    others = (each.match for each in described.filters.values() if each.name != one.name)
+    return not any(mentions(named, one.name) for named in (*others, *described.always))
+
+
+def mentions(named: Named, name: str) -> bool:
+    """Whether a function has a filter's name among its arguments."""
+    arguments = (value for key, value in named.arguments.items() if key != "where")
+    return any(
+        value == name or (isinstance(value, list | tuple) and name in value) for value in arguments
+    )
 
 
 def _own_records(selection: Selection, described: ObjectType) -> ColumnElement[bool] | None:

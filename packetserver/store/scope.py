@@ -108,6 +108,8 @@ class Selection:
     """The user whose own records alone are listed, None for everybody's."""
     verified_keys: VerifiedKeys | None = None
     """Finds the records whose stored secret a text is; without it no secret is compared."""
+    user: int | None = None
+    """The user who asks, for filters that mean somebody's own; None for nobody in particular."""
 
     def in_force(self, names: Sequence[str]) -> bool:
         """Whether one of these filters is in force."""

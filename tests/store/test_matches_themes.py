@@ -53,7 +53,8 @@ def test_before_or_after_the_time_of_another_filter(world, users):
     }
     assert world.listed("user", lines, expired=1, at=NOW) == users[:1]
     assert world.listed("user", lines, expired=0, at=NOW) == users[2:3]
-    assert world.listed("user", lines, expired=1) == users
+    assert world.listed("user", lines, expired=1) == users[:1]
+    assert world.listed("user", lines, expired=0) == users[1:]
 
 
 def test_equal_to_a_time_or_on_one_side_of_it(world, users):

@@ -9,7 +9,7 @@ from sqlalchemy import ColumnElement, and_, func, or_
 
 from packetserver.catalogue.model import Filter, Named
 from packetserver.errors import RecordRefused
-from packetserver.store.filters import MATCHES, ORDER, Match, match
+from packetserver.store.filters import MATCHES, NOTHING, ORDER, Match, match
 from packetserver.store.matches.comparing import (
     COMPARISONS,
     NO_ESCAPE,
@@ -65,7 +65,7 @@ def _is_set(selection: Selection, named: Named, one: Filter | None, value: Any) 
     return yes_or_no(compared_column(selection, named, one).is_not(None), value)
 
 
-@match("nothing")
+@match(NOTHING)
 def _nothing(selection: Selection, named: Named, one: Filter | None, value: Any) -> Condition:
     """A filter that has no effect by itself; others look at it."""
     return None

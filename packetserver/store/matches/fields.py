@@ -10,8 +10,9 @@ from sqlalchemy import ColumnElement, func, or_
 from packetserver.catalogue.model import Field, Filter, Named
 from packetserver.errors import ValueNotOfType
 from packetserver.store.derivations.reading import value_column
-from packetserver.store.field_filters import READS
+from packetserver.store.field_filters import OWN_GUID, READS
 from packetserver.store.filters import match
+from packetserver.store.guid_columns import own_guid
 from packetserver.store.matches.comparing import WILDCARD, equal, like_if_percent
 from packetserver.store.scope import Selection
 
@@ -39,6 +40,13 @@ def _field_reads(selection: Selection, named: Named, one: Filter | None, value: 
     empty = _read_when_empty(one.field)
     found = equal(column, value)
     return or_(found, column.is_(None)) if value == empty else found
+
+
+@match(OWN_GUID)
+def _guid_reads(selection: Selection, named: Named, one: Filter | None, value: Any) -> Condition:
+    """The client that asks calls the record so; -1: it has no name for it."""
+    guid = own_guid(selection.scope)
+    return None if guid is None else equal(guid, value)
 
 
 def _read_when_empty(field: Field) -> Any:

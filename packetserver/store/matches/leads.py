@@ -64,9 +64,9 @@ def _lead_read_by(selection: Selection, named: Named, one: Filter | None, value:
 def _lead_owner_or_reader(
     selection: Selection, named: Named, one: Filter | None, value: Any
 ) -> Condition:
-    """Leads that the user in the filter `user` owns or has read, and has not skipped."""
+    """Leads that the user in the filter `user`, or who asks, owns or has read, and not skipped."""
     scope = selection.scope
-    user = selection.values.get(named.text("user"))
+    user = selection.values.get(named.text("user"), selection.user)
     if user is None:
         return false()
     own = or_(scope.column("owner") == user, _noted(scope, READ_BY, user))

@@ -89,6 +89,25 @@ def _document_store_of_user(
     return or_(*found)
 
 
+@match("document_store_of")
+def _document_store_of(
+    selection: Selection, named: Named, one: Filter | None, value: Any
+) -> Condition:
+    """A store whose members of that `kind` the value is; at the site of a filter, where it is sent."""
+    site = selection.values.get(named.text("site"))
+    return _member(selection, named.text("kind"), value, {} if site is None else {"site_id": site})
+
+
+@match("document_store_at")
+def _document_store_at(
+    selection: Selection, named: Named, one: Filter | None, value: Any
+) -> Condition:
+    """A store that has roles or departments of a site for members."""
+    members = (selection.scope.other(MEMBERS.format(kind)) for kind in ("role", "department"))
+    stores = (select(each.c.document_store_id).where(each.c.site_id == value) for each in members)
+    return or_(*(selection.scope.key.in_(each) for each in stores))
+
+
 def _member(
     selection: Selection, kind: str, member: int, more: Mapping[str, Any] = NOTHING
 ) -> ColumnElement[bool]:

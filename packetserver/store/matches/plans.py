@@ -28,7 +28,8 @@ def _mapped_to_category(
     """Plans mapped to a category; the value is the name of the categories' table.
 
     `tables` has the map for each, `categories` the filters of which the first in force counts.
-    Without any, `or_nothing` is the filter that makes the list empty. Raises RecordRefused for
+    Without any, every category of the table counts, or none while the filter `or_nothing` is in
+    force. Raises RecordRefused for
     another table.
     """
     tables = named.arguments["tables"]
@@ -38,10 +39,12 @@ def _mapped_to_category(
     sent = [
         selection.values[name] for name in named.texts("categories") if name in selection.values
     ]
-    if not sent:
-        return false() if selection.in_force(named.texts("or_nothing")) else None
+    if not sent and selection.in_force(named.texts("or_nothing")):
+        return false()
     maps = selection.scope.other(tables[value])
-    return selection.scope.key.in_(select(maps.c.plan_id).where(maps.c.category_id == sent[0]))
+    mapped = select(maps.c.plan_id).where(maps.c.plan_id.is_not(None))
+    mapped = mapped.where(maps.c.category_id == sent[0]) if sent else mapped
+    return selection.scope.key.in_(mapped)
 
 
 @match("plan_of_opportunity")

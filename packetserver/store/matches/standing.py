@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from sqlalchemy import ColumnElement, or_
+from sqlalchemy import ColumnElement, false, or_
 
 from packetserver.catalogue.model import Filter, Named
 from packetserver.store.filters import match
@@ -19,13 +19,28 @@ APPROVED = 7
 OWN_COMPANY = 0
 """The account that stands for the installation's own company."""
 
-PUBLIC = 626030334
-"""The rule of access types whose records everybody may see."""
+PUBLIC, CONTROLLED = 626030334, 626030335
+"""The rules of access types: everybody may see a record; its owner and those above."""
 
 
 def public_access(scope: Scope, path: str) -> ColumnElement[bool]:
     """Whether the access type that a path leads to is a public one."""
     return reference_path(scope, f"{path}.rule_id") == PUBLIC
+
+
+@match("controlled_access")
+def _controlled_access(
+    selection: Selection, named: Named, one: Filter | None, value: Any
+) -> Condition:
+    """1: the access type that the path `access` leads to is controlled by hierarchy; 0 asks nothing."""
+    rule = reference_path(selection.scope, f"{named.text('access')}.rule_id")
+    return rule == CONTROLLED if value else None
+
+
+@match("none")
+def _none(selection: Selection, named: Named, one: Filter | None, value: Any) -> Condition:
+    """No record at all."""
+    return false()
 
 
 @match("not_trashed")

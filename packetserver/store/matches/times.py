@@ -41,11 +41,15 @@ def _older_than(selection: Selection, named: Named, one: Filter | None, value: A
 def _before_or_after(
     selection: Selection, named: Named, one: Filter | None, value: Any
 ) -> Condition:
-    """1: before the time that the filter `moment` has; 0: after it."""
+    """1: before the time that the filter `moment` has; 0: after it.
+
+    While that is not sent, 1: before the present; 0: all others.
+    """
     moment = selection.values.get(named.text("moment"))
-    if moment is None:
-        return None
     column = compared_column(selection, named, one)
+    if moment is None:
+        is_over = and_(column.is_not(None), column < selection.now)
+        return yes_or_no(is_over, value)
     return less(column, moment) if value else greater(column, moment)
 
 

@@ -48,13 +48,27 @@ def _user_or_below(selection: Selection, named: Named, one: Filter | None, value
     return compared_column(selection, named, one).in_(select(team.c.user_id))
 
 
+@match("asker_or_below")
+def _asker_or_below(
+    selection: Selection, named: Named, one: Filter | None, value: Any
+) -> Condition:
+    """The column names the user who asks, or somebody below; nobody in particular sees all."""
+    if selection.user is None:
+        return None
+    return _user_or_below(selection, named, one, selection.user)
+
+
 @match("role_has_permission")
 def _role_has_permission(
     selection: Selection, named: Named, one: Filter | None, value: Any
 ) -> Condition:
     """The column names a role that holds one of the permissions, full names between commas."""
     permissions, held = (selection.scope.other(name) for name in ("permission", "role_permission"))
-    names = (name.strip().rpartition("-") for name in str(value).split(","))
+    names = [name.strip().rpartition("-") for name in str(value).split(",")]
+    beside, is_named = named.texts("with"), any(verb in VERBS for *_, verb in names)
+    if beside and not selection.in_force(beside) and not is_named:
+        # Alone, a text that names no permission asks nothing: so it was always.
+        return None
     wanted = [
         and_(permissions.c.permission == base, held.c[f"role_{verb}"].is_(True))
         for base, _, verb in names
