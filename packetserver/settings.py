@@ -149,6 +149,12 @@ class Settings:
         "How far before its last anchor a sync looks for records that were committed late: more than"
         " the longest transaction, and than a clock can be set back.",
     )
+    strict: bool = _setting(
+        kinds.BOOLEAN,
+        default=False,
+        description="Whether what a packet sends and nothing heeds is an error, as with the header"
+        " `strict`: names that are unknown, and values that would be dropped.",
+    )
     allow_client_registration: bool = _setting(
         kinds.BOOLEAN,
         default=True,

@@ -99,7 +99,7 @@ def test_every_link_of_the_reference_leads_to_a_page() -> None:
     found = reference()
     links = {link for text in found.values() for link in re.findall(r"\]\(([^)#]+)", text)}
     assert links
-    assert links <= set(found)
+    assert [link for link in links if not (DOCS / "objects" / link).is_file()] == []
 
 
 def test_the_first_page_knows_every_type() -> None:

@@ -109,6 +109,11 @@ def read_tristate(text: str, _zone: ZoneInfo) -> int:
     return 1 if word in TRUE_TEXTS else 0 if word in FALSE_TEXTS else -1
 
 
+def is_tristate(text: str) -> bool:
+    """Whether a text is one that a tristate knows; it takes all others for -1."""
+    return text.strip().lower() in {*TRUE_TEXTS, *FALSE_TEXTS, "-1"}
+
+
 def read_local_date(text: str, zone: ZoneInfo, now: datetime | None = None) -> datetime | None:
     """Midnight of a mere date; None for a timestamp, which these filters of the original ignore."""
     moment = read_moment(text, zone, now)

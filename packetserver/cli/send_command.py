@@ -15,7 +15,7 @@ URL = f"http://127.0.0.1:8080{PATH}"
 SUCCESS = "0"
 CONFLICT = "conflict"
 NOT_STORED = "conflict: not stored"
-HEADERS = {"validate": "object-validation", "commit_level": "commit-level"}
+HEADERS = {"validate": "object-validation", "commit_level": "commit-level", "strict": "strict"}
 """The headers of HTTP by the names of our options."""
 
 WIDEST = 60
@@ -38,6 +38,9 @@ WIDEST = 60
     "--commit-level",
     type=click.Choice(["packet", "transaction"]),
     help="Send the header commit-level: what is undone when a transaction fails.",
+)
+@click.option(
+    "--strict/--no-strict", default=None, help="Send the header strict: unknown names are errors."
 )
 @click.option("--raw", is_flag=True, help="Show the answer as it came.")
 @click.option("--timeout", default=120.0, show_default=True, help="Seconds that the server has.")

@@ -73,4 +73,5 @@ class Admission:
             preferences=self.preferences,
             sink=NoRecords(),
             log=PacketLog(system, principal.client_id, address),
+            strict=self.preferences.strict,
         )

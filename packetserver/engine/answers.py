@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Protocol
+
+from packetserver.engine.unheeded import Unheeded
 
 
 class RecordSink(Protocol):
@@ -39,6 +41,8 @@ class Response:
     id: int | None
     errors: tuple[str, ...] = ()
     records: RecordSet | None = None
+    unheeded: Unheeded | None = field(default=None, compare=False)
+    """What of the transaction nothing heeded; it is not for the client."""
 
     @property
     def status(self) -> int:

@@ -90,6 +90,7 @@ def preferences_of(settings: Settings) -> Preferences:
         system_xml=None if settings.system_xml is None else str(settings.system_xml),
         contacts_only=settings.permissions == CONTACTS_ONLY,
         sync_overlap=timedelta(seconds=settings.sync_overlap_seconds),
+        strict=settings.strict,
         allow_client_registration=settings.allow_client_registration,
         audit_log=settings.audit_log,
     )

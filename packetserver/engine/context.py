@@ -12,6 +12,7 @@ from packetserver.catalogue.model import ObjectType, Target
 from packetserver.engine.answers import RecordSink
 from packetserver.engine.packet import Item, Packet
 from packetserver.engine.places import Place
+from packetserver.engine.unheeded import Unheeded
 from packetserver.security.audit import Audit
 from packetserver.security.principal import Principal
 from packetserver.store.file_library import FileLibrary
@@ -23,6 +24,9 @@ from packetserver.store.unit_of_work import UnitOfWork
 from packetserver.sync.guid_map import GuidMap
 from packetserver.sync.packet_log import PacketLog
 from packetserver.sync.windows import read_anchor
+
+MOST_HINTS = 200
+"""How many names of a packet are compared with all others for the nearest: each takes a while."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +42,7 @@ class Preferences:
     contacts_only: bool = False
     sync_overlap: timedelta = timedelta(days=1)
     allow_client_registration: bool = True
+    strict: bool = False
     audit_log: Path | None = None
     clock: Callable[[], datetime] = lambda: datetime.now(UTC)
 
@@ -67,6 +72,11 @@ class PacketContext:
     """What its attempts have locked or changed, where packets can be in each other's way."""
     closely: bool = False
     """Whether a refused statement shall leave the transaction as it was (store.diagnosis)."""
+    strict: bool = False
+    """Whether what nothing heeds is an error."""
+    unheeded: Unheeded = field(default_factory=Unheeded)
+    """What nothing heeded in the transaction that is carried out."""
+    hints: int = MOST_HINTS
 
     @property
     def anchors(self) -> tuple[datetime | None, datetime | None]:

@@ -3,20 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from packetserver.catalogue.model import Control, Field, ObjectType
+from packetserver.catalogue.names import other_case
 from packetserver.engine.context import Call
 from packetserver.engine.guids import with_server_ids
+from packetserver.engine.names import OWN_TABLE_INPUTS, known_names
 from packetserver.engine.packet import Property
 from packetserver.engine.shared_keys import substitute
 from packetserver.engine.triples import plain_properties
+from packetserver.engine.unheeded import FIELD, dropped, unknown
 from packetserver.errors import TransactionFailure, ValueNotOfType
 from packetserver.store.guid_columns import GUID
 
 LENGTH_EXCEEDED = "Length limit exceeded"
-OWN_TABLE_INPUTS = frozenset({"tableName", "table", "uniqueField"})
 
 
 @dataclass(slots=True)
@@ -38,6 +40,11 @@ class Draft:
     def guid(self) -> str | None:
         """The client's own id of the record, None when it sent none."""
         return self.texts.get(GUID) or None
+
+    def text(self, name: str) -> str | None:
+        """What was sent under a name, in either case of its first letter; None without it."""
+        found = self.texts.get(name)
+        return self.texts.get(other_case(name)) if found is None else found
 
     @property
     def key(self) -> Any:
@@ -73,13 +80,27 @@ def read_draft(call: Call) -> Draft:
             check_own_table(call, each.name, text)
         else:
             _take(call, draft, each.name, text)
+    if draft.guid is not None and call.principal.client_id is None:
+        dropped(call, GUID, "only sync clients have ids of their own")
     return draft
 
 
 def _properties(call: Call) -> Iterable[Property]:
-    if call.object.kind == "table":
-        return plain_properties(call.object, call.item.properties, call.transaction.now())
-    return call.item.properties
+    if call.object.kind != "table":
+        return call.item.properties
+    sent = plain_properties(call.object, call.item.properties, call.transaction.now())
+    return _in_own_names(call, sent)
+
+
+def _in_own_names(call: Call, properties: Iterable[Property]) -> Iterator[Property]:
+    """What triples hold names columns, of which nothing was known before."""
+    known = known_names(call.records.schema, call.object.element, is_list=False)
+    looked_at = {each.name for each in call.item.properties}
+    for each in properties:
+        name = known.spellings.get(each.name)
+        if name is None and each.name not in looked_at:
+            unknown(call, FIELD, each.name, known.offered)
+        yield each if name in {None, each.name} else replace(each, name=name or "")
 
 
 def check_own_table(call: Call, name: str, text: str | None) -> None:
@@ -116,6 +137,7 @@ def _take_field(call: Call, draft: Draft, name: str, found: Field, text: str | N
 
 def _fitted(call: Call, draft: Draft, name: str, found: Field, value: str) -> str:
     if found.cut is not None and len(value) > found.cut:
+        dropped(call, name, f"it is cut after {found.cut} characters")
         return value[: found.cut]
     if len(value) > (found.max_length or 0):
         if not call.transaction.packet.validate:

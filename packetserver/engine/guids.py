@@ -9,6 +9,7 @@ from packetserver.catalogue.types import TYPES
 from packetserver.engine.context import Call
 from packetserver.engine.packet import Property
 from packetserver.engine.shared_keys import MARKER
+from packetserver.engine.unheeded import ATTRIBUTE, dropped
 from packetserver.errors import TransactionFailure, ValueNotOfType
 from packetserver.store.guid_columns import GUID, list_of
 from packetserver.sync.guid_map import Guid
@@ -95,7 +96,10 @@ def _reference(call: Call, sent: Property) -> Reference | None:
     catalogue = call.records.schema.catalogue
     if sent.lookup is not None and sent.name != GUID:
         element = list_of(catalogue, sent.lookup)
-        return None if element is None else _looked_up(call, sent, element)
+        if element is None:
+            dropped(call, sent.name, f"its lookup, {sent.lookup[:64]}, names no list", ATTRIBUTE)
+            return None
+        return _looked_up(call, sent, element)
     name = sent.name.removesuffix(SUFFIX)
     if name in {"", sent.name} or _is_input(call, sent.name) or not _is_input(call, f"{name}Id"):
         return None

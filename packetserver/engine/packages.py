@@ -13,6 +13,7 @@ from packetserver.engine.auditing import AuditedItems
 from packetserver.engine.context import PacketContext, Preferences
 from packetserver.engine.packages_upload import carry_out_records
 from packetserver.engine.packet import Item
+from packetserver.engine.unheeded import Unheeded
 from packetserver.errors import PacketError, TransactionFailure
 from packetserver.security.audit import What
 from packetserver.security.credentials import Credentials
@@ -54,6 +55,8 @@ class Upload:
 
     records: int
     errors: tuple[str, ...] = ()
+    unheeded: Unheeded | None = None
+    """What of its records nothing heeded; it is not for the client."""
 
 
 class Packages:
@@ -98,14 +101,22 @@ class Packages:
             work.commit()
 
     def take(
-        self, credentials: Credentials | None, items: Iterable[Item], host: str, address: str
+        self,
+        credentials: Credentials | None,
+        items: Iterable[Item],
+        host: str,
+        address: str,
+        *,
+        strict: bool = False,
     ) -> Upload:
         """Carry out the records of a client's package: all of them, or none.
 
+        ``strict`` makes what nothing heeds an error, as the setting does.
         ``items`` are read while they are carried out. Raises NotAuthorized, StoreUnavailable when
         the database is away, and what the items raise; then nothing is stored.
         """
         context = self._admitted(credentials, host, address, UPLOAD)
+        context.strict = context.strict or strict
         audited = AuditedItems(context, items)
         try:
             with unit_of_work(self._database, writes=True) as work:
@@ -120,7 +131,7 @@ class Packages:
             with self._logged(context, UPLOAD) as problems:
                 problems.extend(failure.lines)
             audited.record(failure.lines)
-            return Upload(0, failure.lines)
+            return Upload(0, failure.lines, context.unheeded)
         except PacketError as error:
             # Half-way through it the package turned out to be none.
             with self._logged(context, UPLOAD) as problems:
@@ -128,7 +139,7 @@ class Packages:
             audited.record((error.text,))
             raise
         audited.record(())
-        return Upload(count)
+        return Upload(count, unheeded=context.unheeded)
 
     def _admitted(
         self, credentials: Credentials | None, host: str, address: str, what: What

@@ -61,7 +61,8 @@ class CommitLevel(enum.Enum):
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """The two request headers that steer a packet (protocol page, HTTP Packet)."""
+    """The request headers that steer a packet (protocol page, HTTP Packet; docs/filters.md)."""
 
     commit_level: CommitLevel = CommitLevel.PACKET
     validate: bool = True
+    strict: bool = False

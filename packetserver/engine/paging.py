@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from packetserver.engine.packet import Item
 
+PAGES = ("offset", "items")
 ITEMS_BY_DEFAULT = 10
 LARGEST = 2**31 - 1
 
@@ -34,11 +35,21 @@ def read_page(item: Item) -> Page | None:
 
 def _number(text: str, default: int) -> int:
     """An attribute's integer; what is none, or is beyond 32 bits, is the default."""
+    number = _read(text)
+    return default if number is None else number
+
+
+def is_number(text: str) -> bool:
+    """Whether an attribute has an integer of 32 bits."""
+    return _read(text) is not None
+
+
+def _read(text: str) -> int | None:
     bare = text.strip()
-    if not bare.removeprefix("-").removeprefix("+").isascii():
-        return default
+    if "_" in bare or not bare.removeprefix("-").removeprefix("+").isascii():
+        return None
     try:
-        number = int(bare) if "_" not in bare else default
+        number = int(bare)
     except ValueError:
-        return default
-    return number if -LARGEST <= number <= LARGEST else default
+        return None
+    return number if -LARGEST <= number <= LARGEST else None

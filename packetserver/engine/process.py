@@ -115,7 +115,15 @@ class Engine:
         log = PacketLog(system, principal.client_id, attempt.address)
         touched = None if self.database.is_sqlite else TouchedRows()
         return PacketContext(
-            packet, options.validate, principal, self.schema, self.preferences, sink, log, touched
+            packet=packet,
+            validate=options.validate,
+            principal=principal,
+            schema=self.schema,
+            preferences=self.preferences,
+            sink=sink,
+            log=log,
+            touched=touched,
+            strict=options.strict or self.preferences.strict,
         )
 
     def _carried_out(
@@ -264,4 +272,6 @@ def _writes(item: Item) -> bool:
 
 
 def _undone(response: Response) -> Response:
-    return response if response.status else Response(response.id, (ROLLED_BACK,))
+    if response.status:
+        return response
+    return Response(response.id, (ROLLED_BACK,), unheeded=response.unheeded)

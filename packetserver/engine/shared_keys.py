@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 
+from packetserver.catalogue.names import other_case
 from packetserver.errors import TransactionFailure
 
 MARKER = re.compile(r"\$C\{([^{}]*)\}")
@@ -19,6 +20,8 @@ def substitute(text: str, keys: Mapping[str, str]) -> str:
 
 
 def _key(name: str, keys: Mapping[str, str]) -> str:
-    if name not in keys:
+    element, _, key = name.rpartition(".")
+    found = keys.get(name) or keys.get(f"{element}.{other_case(key)}")
+    if found is None:
         raise TransactionFailure.because(f"No earlier item of the transaction shares {name}")
-    return keys[name]
+    return found

@@ -5,6 +5,7 @@ from __future__ import annotations
 from packetserver.catalogue.model import Field, ObjectType
 from packetserver.engine.context import Call
 from packetserver.engine.draft import Draft
+from packetserver.engine.unheeded import dropped
 
 CREATION = ("enteredBy", "modifiedBy")
 CHANGE = ("modifiedBy",)
@@ -17,6 +18,8 @@ def force_to_user(call: Call, draft: Draft, *, is_new: bool) -> None:
     for name in call.object.forced_to_user:
         found = call.object.field(name)
         if found is not None and (is_new or found.update):
+            if draft.values.get(found.name) not in {None, call.principal.user_id}:
+                dropped(call, found.name, "it is always the user who asks")
             draft.values[found.name] = call.principal.user_id
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 
 from packetserver.engine.actions import carry_out
 from packetserver.engine.answers import RecordSet, Response
@@ -15,6 +16,7 @@ from packetserver.engine.targets import (
     find_target,
     is_allowed_for_user_client,
 )
+from packetserver.engine.unheeded import Unheeded
 from packetserver.errors import (
     ItemMessage,
     RecordRefused,
@@ -38,6 +40,14 @@ def respond(
     context: PacketContext, work: UnitOfWork, transaction: Transaction, *, alone: bool
 ) -> Response:
     """One transaction: its error becomes its response (DECISIONS.md, Transactions)."""
+    context.unheeded = Unheeded()
+    response = _responded(context, work, transaction, alone=alone)
+    return replace(response, unheeded=context.unheeded) if context.unheeded.counts else response
+
+
+def _responded(
+    context: PacketContext, work: UnitOfWork, transaction: Transaction, *, alone: bool
+) -> Response:
     is_user_client = context.principal.kind is PrincipalKind.USER_CLIENT
     if is_user_client and not is_allowed_for_user_client(transaction):
         return Response(None, (NOT_FOR_THIS_USER,))

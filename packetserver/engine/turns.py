@@ -17,7 +17,7 @@ from packetserver.engine.collisions import Collisions
 from packetserver.engine.context import PacketContext
 from packetserver.engine.packet import Item, Transaction
 from packetserver.errors import ValueNotOfType
-from packetserver.store.guid_columns import GUID, is_mappable, map_element
+from packetserver.store.guid_columns import GUID, is_guid, is_mappable, map_element
 from packetserver.store.records import Records
 from packetserver.store.row_locks import Strength, TouchedRows, take_turn
 from packetserver.store.unit_of_work import UnitOfWork
@@ -114,13 +114,13 @@ def _numbers(
     """The key and the guid that an item has, as far as they can be read."""
     for each in item.properties:
         is_key = described.field(each.name) is described.key
-        is_guid = each.name == GUID and is_mappable(described)
-        if each.text is None or described.key is None or not (is_key or is_guid):
+        is_client_id = is_guid(each.name) and is_mappable(described)
+        if each.text is None or described.key is None or not (is_key or is_client_id):
             continue
         with contextlib.suppress(ValueNotOfType):
             value = described.key.type.read(each.text, context.preferences.zone)
             if isinstance(value, int):
-                yield (GUID if is_guid else each.name), value
+                yield (GUID if is_client_id else each.name), value
 
 
 def _note(touched: TouchedRows, described: ObjectType, key: int, strength: Strength) -> None:

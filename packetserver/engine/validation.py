@@ -9,6 +9,7 @@ from typing import Any
 from packetserver.catalogue.model import Field, Named
 from packetserver.engine.context import Call
 from packetserver.engine.draft import Draft
+from packetserver.engine.unheeded import dropped
 from packetserver.errors import TransactionFailure
 
 AT_INSERT = "insert"
@@ -91,11 +92,18 @@ def validate(writing: Writing) -> None:
         raise TransactionFailure(*FIXED_LINES, *dict.fromkeys(complaints))
 
 
+def drop_complaints(writing: Writing) -> None:
+    """Note that values which are not of their type are not stored: nobody validates."""
+    for name, reason in writing.draft.complaints:
+        dropped(writing.call, name, reason)
+
+
 def check_insert(writing: Writing) -> None:
     """Raises TransactionFailure, with a line for each complaint, for what may never be stored.
 
     In the original the insert itself refused such a record (catalogue, `at` insert).
     """
+    drop_complaints(writing)
     complaints = [
         f"{each.field}: {message}"
         for each in writing.draft.object.rules

@@ -62,6 +62,12 @@ ERRORS = Family(
     "Errors: those of packets and requests, and of transactions.",
     ("kind",),
 )
+UNHEEDED = Family(
+    "packetserver_unheeded_total",
+    COUNTER,
+    "What packets and packages sent and nothing heeded: an error where strict is asked for.",
+    ("kind",),
+)
 POOL_LIMIT = Family(
     "packetserver_pool_connections_limit",
     GAUGE,
@@ -72,7 +78,7 @@ POOL_IN_USE = Family(
 )
 COUNTED = (
     *(REQUESTS, SECONDS, IN_PROGRESS, RECEIVED, SENT, PACKETS, TRANSACTIONS, ITEMS, RECORDS),
-    *(ERRORS, POOL_LIMIT, POOL_IN_USE),
+    *(ERRORS, UNHEEDED, POOL_LIMIT, POOL_IN_USE),
 )
 """What is counted while requests are carried out."""
 

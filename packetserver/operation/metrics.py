@@ -61,6 +61,7 @@ class Metrics:
         self._items = self._counter(families.ITEMS)
         self._records = self._counter(families.RECORDS)
         self._errors = self._counter(families.ERRORS)
+        self._unheeded = self._counter(families.UNHEEDED)
         self._pool_limit = self._gauge(families.POOL_LIMIT)
         self._pool_in_use = self._gauge(families.POOL_IN_USE)
 
@@ -82,6 +83,8 @@ class Metrics:
             self._packets.labels(facts.outcome).inc()
         for kind, count in facts.errors.items():
             self._errors.labels(kind).inc(count)
+        for kind, count in facts.unheeded.counts.items():
+            self._unheeded.labels(kind).inc(count)
 
     def transactions(self, done: int, failed: int, records: int) -> None:
         """Transactions were answered, with so many records."""

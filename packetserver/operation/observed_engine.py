@@ -85,6 +85,8 @@ class ObservedEngine:
             # The audit log may have told more than the answer does.
             facts.errors = facts.errors or Counter({"not_authorized": 1})
             return responses
+        for each in responses:
+            facts.unheeded.add(each.unheeded)
         facts.errors.update(kind_of(each.errors) for each in responses if each.errors)
         facts.failed = sum(each.status for each in responses)
         facts.outcome = "failed" if facts.failed else "done"

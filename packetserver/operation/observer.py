@@ -19,7 +19,7 @@ from packetserver.operation.requests import (
     request_id,
     shown,
 )
-from packetserver.protocols import FAULT, REQUEST_ID
+from packetserver.protocols import FAULT, REQUEST_ID, UNHEEDED
 from packetserver.security import audit
 
 if TYPE_CHECKING:
@@ -119,6 +119,7 @@ class Observer:
     def _end(self, environ: WSGIEnvironment, facts: RequestFacts) -> None:
         # What stands inside may have found out by now who is behind a proxy.
         facts.address = environ.get("REMOTE_ADDR") or ""
+        facts.unheeded.add(environ.get(UNHEEDED))
         _judge(environ, facts)
         self._metrics.request_ends(facts)
         level = "debug" if facts.action in PROBES else "info"
@@ -201,6 +202,11 @@ def _line(facts: RequestFacts) -> dict[str, Any]:
         line["items"] = facts.items
     if facts.errors:
         line["errors"] = dict(facts.errors)
+    if facts.unheeded.counts:
+        line["unheeded"] = dict(facts.unheeded.counts)
+        line["unheeded_names"] = [
+            f"{kind} {element}.{shown(name)}" for kind, element, name in facts.unheeded.names
+        ]
     if facts.principal is not None:
         line.update(_principal(facts.principal))
     return line

@@ -8,6 +8,7 @@ from collections import Counter
 from contextvars import ContextVar
 from dataclasses import dataclass, field
 
+from packetserver.engine.unheeded import Unheeded
 from packetserver.protocols import new_request_id
 
 HEADER = "X-Request-Id"
@@ -61,6 +62,7 @@ class RequestFacts:
     outcome: str | None = None
     principal: Principal | None = None
     errors: Counter[str] = field(default_factory=Counter)
+    unheeded: Unheeded = field(default_factory=Unheeded)
 
     @property
     def seconds(self) -> float:

@@ -12,6 +12,9 @@ REQUEST_ID = "packetserver.request_id"
 FAULT = "packetserver.fault"
 """Is in the WSGI environment of a request that was answered with the number of its fault."""
 
+UNHEEDED = "packetserver.unheeded"
+"""Where the WSGI environment holds what nothing heeded of a request that is no packet."""
+
 NUMBER_BYTES = 8
 
 

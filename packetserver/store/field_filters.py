@@ -9,9 +9,10 @@ from types import MappingProxyType
 from packetserver.catalogue.model import Catalogue, Field, Filter, Named, ObjectType, Target
 from packetserver.catalogue.types import TYPES
 from packetserver.store.derived import is_shaped
+from packetserver.store.guid_columns import GUID, is_mappable
 
-READS = "field_reads"
-"""The match of these filters."""
+READS, OWN_GUID = "field_reads", "guid_reads"
+"""The matches of these filters: what a field reads as, and what a client calls the record."""
 
 
 def with_field_filters(catalogue: Catalogue) -> Catalogue:
@@ -50,16 +51,16 @@ def _completed(described: ObjectType) -> ObjectType:
 
 
 def _missing(described: ObjectType) -> Mapping[str, Filter]:
-    fields = {
-        **described.fields,
-        **{a: described.fields[of] for a, of in described.aliases.items()},
-    }
-    return {
-        # Where a field takes odd words for true, it reads as `true` all the same.
-        name: Filter(name, TYPES[each.type.name], Named(READS), each.column, field=each)
-        for name, each in fields.items()
-        if name not in described.filters
-        and name not in described.filter_aliases
-        and each.secret is None
-        and not is_shaped(described, each)
-    }
+    aliases = {alias: described.fields[name] for alias, name in described.aliases.items()}
+    found = {GUID: _guid_filter()} if is_mappable(described) else {}
+    for name, each in {**described.fields, **aliases}.items():
+        if each.secret is None and not is_shaped(described, each):
+            # Where a field takes odd words for true, it reads as `true` all the same.
+            kind = TYPES[each.type.name]
+            found[name] = Filter(name, kind, Named(READS), each.column, field=each)
+    declared = {*described.filters, *described.filter_aliases}
+    return {name: each for name, each in found.items() if name not in declared}
+
+
+def _guid_filter() -> Filter:
+    return Filter(GUID, TYPES["integer"], Named(OWN_GUID))

@@ -21,6 +21,7 @@ from sqlalchemy import (
 )
 
 from packetserver.catalogue.model import Catalogue, Field, ObjectType
+from packetserver.catalogue.names import other_case
 from packetserver.store.derived import DERIVATIONS
 from packetserver.store.scope import Scope, reference_field
 
@@ -32,8 +33,14 @@ UNMAPPED = -1
 """The guid of a record that the client does not know (PROTOCOL.md 4.7)."""
 
 GUID = "guid"
+GUIDS = frozenset({GUID, other_case(GUID)})
 SYSTEM = 4
 """The systemId whose map is the catalogue (PROTOCOL.md 3.1)."""
+
+
+def is_guid(name: str) -> bool:
+    """Whether a property is the client's own id of the record, in either case of its first letter."""
+    return name in GUIDS
 
 
 def map_element(described: ObjectType) -> str:
@@ -83,7 +90,7 @@ def asked_guid(scope: Scope, name: str) -> ColumnElement[Any] | None:
     if separator:
         return _by_notation(scope, first, rest)
     path, separator, last = name.partition("." if "." in name else "_")
-    if separator and last == GUID:
+    if separator and is_guid(last):
         return _of_sub_object(scope, path)
     if name.endswith("Guid"):
         return _by_field(scope, f"{name.removesuffix('Guid')}Id", name.removesuffix("Guid"))

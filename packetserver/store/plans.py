@@ -9,8 +9,9 @@ from typing import Any, NamedTuple
 from sqlalchemy import ColumnElement
 
 from packetserver.catalogue.model import Field
+from packetserver.catalogue.names import other_case
 from packetserver.store.derived import DERIVATIONS, Derived
-from packetserver.store.guid_columns import GUID, asked_guid, own_guid
+from packetserver.store.guid_columns import asked_guid, is_guid, own_guid
 from packetserver.store.scope import Scope, reference_field
 
 Row = Sequence[Any]
@@ -41,7 +42,9 @@ class Plan:
     columns: tuple[ColumnElement[Any], ...]
     cells: tuple[Cell, ...]
     is_stored: bool
-    guid_place: int | None
+    guid_places: tuple[int, ...]
+    unknown: tuple[str, ...] = ()
+    """The properties that mean nothing, and read as empty."""
 
     def texts(self, row: Row, guid: str | None = None) -> list[str]:
         """The texts of a record, in the order of the names.
@@ -58,8 +61,9 @@ class Plan:
             else show(value)
             for write, place, show, unset in self.cells
         ]
-        if self.guid_place is not None and guid is not None:
-            texts[self.guid_place] = guid
+        if guid is not None:
+            for place in self.guid_places:
+                texts[place] = guid
         return texts
 
 
@@ -70,13 +74,20 @@ class _Planner:
     def __init__(self) -> None:
         self.columns: list[ColumnElement[Any]] = []
         self.is_stored = True
+        self.unknown: list[str] = []
 
     def add(self, column: ColumnElement[Any]) -> int:
         self.columns.append(column)
         return len(self.columns) - 1
 
     def cell(self, scope: Scope, name: str) -> Cell:
-        if name == GUID:
+        found = self.known_cell(scope, name) or self.known_cell(scope, other_case(name))
+        if found is None:
+            self.unknown.append(name)
+        return found or EMPTY
+
+    def known_cell(self, scope: Scope, name: str) -> Cell | None:
+        if is_guid(name):
             return self.guid_cell(own_guid(scope))
         field = scope.object.field(name)
         if field is not None:
@@ -111,15 +122,17 @@ class _Planner:
 
         return Cell(text)
 
-    def path_cell(self, scope: Scope, name: str) -> Cell:
+    def path_cell(self, scope: Scope, name: str) -> Cell | None:
         """`a.b` or `a_b`: a field of the record that the field `a` names (PROTOCOL.md 3.5)."""
         first, separator, rest = name.partition("." if "." in name else "_")
         reference = reference_field(scope, first) if separator else None
         if reference is None:
-            return EMPTY
+            return None
         target = scope.catalogue.objects[reference.references or ""]
         field = target.field(rest)
-        if target.table is None or field is None or field.column is None or field.secret:
+        if target.table is None or field is None or field.column is None:
+            return None
+        if field.secret:
             return EMPTY
         self.is_stored = False
         column = scope.referenced(reference.name, field.column)
@@ -136,7 +149,8 @@ def build_plan(scope: Scope, names: Sequence[str]) -> Plan:
         columns=tuple(planner.columns),
         cells=cells,
         is_stored=planner.is_stored,
-        guid_place=list(elements).index(GUID) if GUID in elements else None,
+        guid_places=tuple(place for place, each in enumerate(elements) if is_guid(each)),
+        unknown=tuple(planner.unknown),
     )
 
 

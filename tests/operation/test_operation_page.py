@@ -59,6 +59,7 @@ def test_the_keys_of_a_line_are_all_there(echo, log) -> None:
     post(client_of(echo), UTF_8_PACKET).close()
     facts = RequestFacts("1", "POST", "ProcessPacket.do", outcome="failed")
     facts.errors["failed"] += 1
+    facts.unheeded.note("field", "account", "nmae")
     facts.principal = Principal("user-based sync client", "ann", 1)
     keys = {f"`{name}`" for name in (*_line(facts), *log.lines[0])}
     assert {row[0] for row in rows("key")} == {*keys, "`exception`"}

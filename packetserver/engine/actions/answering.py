@@ -28,10 +28,9 @@ def answer_sent(call: Call, action: str, draft: Draft) -> None:
 
 
 def _sent(draft: Draft, name: str) -> str:
-    if name in draft.texts:
-        found = draft.object.field(name)
-        return "" if found is not None and found.secret else draft.texts[name]
-    found = draft.object.field(name)
+    found, text = draft.object.field(name), draft.text(name)
+    if text is not None:
+        return "" if found is not None and found.secret else text
     if found is None or draft.values.get(found.name) is None or found.secret:
         return ""
     return found.type.write(draft.values[found.name])

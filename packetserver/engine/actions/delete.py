@@ -11,6 +11,7 @@ from packetserver.engine.actions.remembering import remember_removal
 from packetserver.engine.actions.trashing import follow_trashed
 from packetserver.engine.context import Call
 from packetserver.engine.draft import read_draft
+from packetserver.engine.heeding import heed_identity_alone
 from packetserver.engine.identity import find_identity
 from packetserver.engine.permissions import DELETE, demand
 from packetserver.engine.sharing import share_key
@@ -29,6 +30,7 @@ def run(call: Call) -> None:
     if call.target.is_list or call.object.table is None:
         raise TransactionFailure.because(f"{call.item.element} cannot be deleted")
     draft = read_draft(call)
+    heed_identity_alone(call, draft)
     identity = find_identity(call, draft)
     stored = call.records.stored(call.object, identity, lock=removal_strength(call.object))
     demand(call, DELETE, draft.values if stored is None else stored)

@@ -11,6 +11,7 @@ from packetserver.engine.actions.answering import answer_sent, answer_stored
 from packetserver.engine.actions.remembering import needs_remembering, remember_new
 from packetserver.engine.context import Call
 from packetserver.engine.draft import Draft, read_draft
+from packetserver.engine.heeding import heed_new
 from packetserver.engine.identity import find_named, identity_as_named, identity_of
 from packetserver.engine.named_inserts import NAMED_INSERTS
 from packetserver.engine.new_rows import counts_itself, new_row
@@ -60,6 +61,7 @@ def _permitted(call: Call) -> Writing:
     if call.target.is_list or call.object.table is None:
         raise TransactionFailure.because(f"{call.item.element} cannot be inserted")
     draft = read_draft(call)
+    heed_new(call, draft)
     force_to_user(call, draft, is_new=True)
     if call.object.element == CLIENT_ELEMENT and not _may_register(call):
         raise ItemMessage(DENIED)

@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 from packetserver.catalogue.types import TYPES
 from packetserver.engine.context import Call
+from packetserver.engine.names import IDENTITY
 from packetserver.engine.permissions import VIEW, demand
 from packetserver.errors import ItemMessage, TransactionFailure, ValueNotOfType
 from packetserver.sync.packages import (
@@ -26,9 +27,6 @@ NO_HANDLER = "Object does not implement CustomActionHandler and cannot be proces
 NOT_DONE = "There was an error while processing the requested action."
 NO_CLIENT = "Sync Client record not found."
 NO_ANCHOR = "nextAnchor: Required Field"
-IDENTITY = "-identity"
-"""The end of a property that says from where the new records of a list are numbered."""
-
 LARGEST = 2**31 - 1
 
 

@@ -10,6 +10,7 @@ from packetserver.engine.context import Call
 from packetserver.engine.draft import read_draft
 from packetserver.engine.filtering import own_user, read_filters
 from packetserver.engine.guids import with_filters_by_id
+from packetserver.engine.heeding import heed_identity_alone
 from packetserver.engine.identity import Identity, find_identity
 from packetserver.engine.paging import Page, read_page
 from packetserver.engine.permissions import VIEW, demand
@@ -41,6 +42,7 @@ def _select_list(call: Call) -> None:
 
 def _select_single(call: Call) -> None:
     draft = read_draft(call)
+    heed_identity_alone(call, draft)
     identity = find_identity(call, draft)
     plan = call.records.schema.plan(call.object.element, call.transaction.meta)
     trashed = call.object.trashed_column
@@ -89,6 +91,7 @@ def select_by_filters(call: Call) -> Selection:
         call.transaction.now(),
         own_user(call),
         verified_keys(call.records.connection, _is_code),
+        call.principal.user_id if call.principal.acts_as_user else None,
     )
 
 

@@ -9,7 +9,7 @@ from packetserver.engine.actions.select import select_by_filters
 from packetserver.engine.context import Call
 from packetserver.engine.paging import read_page
 from packetserver.errors import TransactionFailure, ValueNotOfType
-from packetserver.store.guid_columns import GUID, is_mappable, map_element
+from packetserver.store.guid_columns import is_guid, is_mappable, map_element
 from packetserver.store.scope import Selection
 from packetserver.sync.answers import Answers, Request, digest_of
 from packetserver.sync.course import Course
@@ -56,7 +56,7 @@ def _within(call: Call, selection: Selection, window: Window) -> ListWindow:
 
 
 def _wants_guids(call: Call) -> bool:
-    return GUID in call.transaction.meta and is_mappable(call.object)
+    return any(map(is_guid, call.transaction.meta)) and is_mappable(call.object)
 
 
 def _send_tracked(call: Call, within: ListWindow, course: Course) -> None:

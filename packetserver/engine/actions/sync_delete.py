@@ -6,7 +6,7 @@ from packetserver.engine.context import Call
 from packetserver.engine.paging import read_page
 from packetserver.engine.permissions import VIEW, demand
 from packetserver.errors import TransactionFailure
-from packetserver.store.guid_columns import GUID, is_mappable, map_element
+from packetserver.store.guid_columns import GUID, is_guid, is_mappable, map_element
 from packetserver.sync.deletions import GoneRecords
 from packetserver.sync.lists import WHOLE
 
@@ -30,5 +30,6 @@ def run(call: Call) -> None:
     page = read_page(call.item)
     if page is not None:
         call.output.total = gone.count()
+    name = next(filter(is_guid, call.transaction.meta), GUID)
     for guid in gone.name(WHOLE if page is None else page.range):
-        call.output.write(GONE, [GUID], [str(guid)])
+        call.output.write(GONE, [name], [str(guid)])

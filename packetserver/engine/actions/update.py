@@ -18,12 +18,13 @@ from packetserver.engine.actions.remembering import (
 from packetserver.engine.actions.trashing import follow_trashed
 from packetserver.engine.context import Call
 from packetserver.engine.draft import Draft, read_draft, sent_fields
+from packetserver.engine.heeding import heed_changed
 from packetserver.engine.identity import Identity, Named, find_named, identity_as_named
 from packetserver.engine.permissions import EDIT, demand
 from packetserver.engine.sharing import share_key
 from packetserver.engine.stamps import force_to_user, stamp_change
 from packetserver.engine.storing import column_value
-from packetserver.engine.validation import REQUIRED, Writing, validate
+from packetserver.engine.validation import REQUIRED, Writing, drop_complaints, validate
 from packetserver.errors import TransactionFailure
 from packetserver.store.guid_columns import map_element
 from packetserver.store.row_locks import Strength
@@ -96,6 +97,9 @@ def _change(writing: Writing, identity: Identity, before: datetime | None) -> No
     effects.before_update(writing)
     if call.transaction.packet.validate:
         validate(writing)
+    else:
+        drop_complaints(writing)
+    heed_changed(writing)
     stamp_change(call, draft)
     values = _columns(writing)
     changed = change_column(call.object)

@@ -18,7 +18,7 @@ from packetserver.engine.named_inserts import named_insert
 from packetserver.engine.permissions import ADD, demand
 from packetserver.engine.sharing import share_key
 from packetserver.engine.stamps import force_to_user, stamp_new
-from packetserver.engine.validation import FIXED_LINES, Writing, validate
+from packetserver.engine.validation import FIXED_LINES, Writing, drop_complaints, validate
 from packetserver.errors import TransactionFailure
 from packetserver.store.row_locks import Strength
 
@@ -60,7 +60,9 @@ def existing(call: Call) -> tuple[Writing, dict[str, Any]]:
         lines = (f"{name}: {reason}" for name, reason in draft.complaints)
         raise TransactionFailure(*FIXED_LINES, *lines)
     force_to_user(call, draft, is_new=False)
-    return Writing(call, draft, stored), identity
+    writing = Writing(call, draft, stored)
+    drop_complaints(writing)
+    return writing, identity
 
 
 @addition("fileItem", "insertVersion")

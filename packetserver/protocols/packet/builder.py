@@ -7,6 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+from packetserver.catalogue.names import in_either_case
 from packetserver.engine.packet import Item, Packet, Property, Transaction
 from packetserver.errors import PacketError
 from packetserver.security.credentials import Credentials
@@ -45,6 +46,10 @@ CREDENTIALS: dict[str, tuple[str, Callable[[str], Any]]] = {
     "encoding": ("encoding", _stripped),
 }
 """The children of `authentication` that mean something (PROTOCOL.md 2.1), and how each is read."""
+
+KNOWN_CREDENTIALS = in_either_case(CREDENTIALS)
+META_PROPERTIES = frozenset({"property", "Property"})
+"""The first letter counts in either case, as it does in items."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,14 +167,14 @@ class PacketBuilder:
             self._items.append(Item(name, self._item_attributes, tuple(self._properties)))
             return
         # The last of several counts (PROTOCOL.md 3.5).
-        asked = (each.text for each in self._properties if each.name == "property")
+        asked = (each.text for each in self._properties if each.name in META_PROPERTIES)
         self._meta = [text.strip() for text in asked if text and text.strip()]
 
     def _end_credential(self, name: str) -> None:
-        if self._depth == ITEM and name in CREDENTIALS:
+        if self._depth == ITEM and name in KNOWN_CREDENTIALS:
             text = self._end_value()
             if text is not None:
-                field, read = CREDENTIALS[name]
+                field, read = KNOWN_CREDENTIALS[name]
                 self.credentials[field] = read(text)
 
     def _start_value(self) -> None:

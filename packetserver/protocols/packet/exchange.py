@@ -210,13 +210,19 @@ def reply(
 
 
 def read_options(headers: Headers) -> Options:
-    """What the headers commit-level and object-validation say (PROTOCOL.md 1.2)."""
+    """What the headers commit-level, object-validation and strict say (docs/filters.md)."""
     is_single = headers.get("commit-level") == CommitLevel.TRANSACTION.value
     validation = headers.get("object-validation", "true")
     return Options(
         CommitLevel.TRANSACTION if is_single else CommitLevel.PACKET,
         validation.lower() in SWITCHED_ON,
+        is_strict(headers),
     )
+
+
+def is_strict(headers: Headers) -> bool:
+    """Whether what nothing heeds is to be an error."""
+    return headers.get("strict", "").strip().lower() in SWITCHED_ON
 
 
 def host_name(host: str) -> str:

@@ -24,11 +24,12 @@ from packetserver.errors import (
     PacketServerError,
     TryAgainLater,
 )
-from packetserver.protocols import fault_number
+from packetserver.protocols import UNHEEDED, fault_number
 from packetserver.protocols.packet.body import REFUSED_WITH, RequestBody
 from packetserver.protocols.packet.builder import Limits
 from packetserver.protocols.packet.decoding import DecodedBody
 from packetserver.protocols.packet.documents import MOST_FIELD_BYTES, credentials_in, read_form
+from packetserver.protocols.packet.exchange import is_strict
 from packetserver.protocols.packet.forms import MULTIPART, NO_FORM, multipart_events
 from packetserver.protocols.packet.package_reader import read_records
 from packetserver.protocols.packet.package_zip import unpacked
@@ -49,7 +50,13 @@ class PackageTaker(Protocol):
     """What this asks of the engine."""
 
     def take(
-        self, credentials: Credentials | None, items: Iterable[Item], host: str, address: str
+        self,
+        credentials: Credentials | None,
+        items: Iterable[Item],
+        host: str,
+        address: str,
+        *,
+        strict: bool = False,
     ) -> Upload:
         """Carry out the records of a package. Raises NotAuthorized and StoreUnavailable."""
 
@@ -140,7 +147,15 @@ def _taken(
         credentials = replace(credentials_in(form.fields), system_id=SYSTEM)
         with places.taken(form.received.size):
             items = _records(form.received.path, bounds)
-            return packages.take(credentials, items, host, asked.remote_addr or "")
+            upload = packages.take(
+                credentials,
+                items,
+                host,
+                asked.remote_addr or "",
+                strict=is_strict(asked.headers),
+            )
+            asked.environ[UNHEEDED] = upload.unheeded
+            return upload
 
 
 def _events(asked: Request, chunks: Iterable[bytes]) -> Iterator[Event]:
