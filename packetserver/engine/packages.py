@@ -115,8 +115,7 @@ class Packages:
         ``items`` are read while they are carried out. Raises NotAuthorized, StoreUnavailable when
         the database is away, and what the items raise; then nothing is stored.
         """
-        context = self._admitted(credentials, host, address, UPLOAD)
-        context.strict = context.strict or strict
+        context = self._admitted(credentials, host, address, UPLOAD, strict=strict)
         audited = AuditedItems(context, items)
         try:
             with unit_of_work(self._database, writes=True) as work:
@@ -142,12 +141,20 @@ class Packages:
         return Upload(count, unheeded=context.unheeded)
 
     def _admitted(
-        self, credentials: Credentials | None, host: str, address: str, what: What
+        self,
+        credentials: Credentials | None,
+        host: str,
+        address: str,
+        what: What,
+        *,
+        strict: bool = False,
     ) -> PacketContext:
         """The context of a request whose sender is a sync client, in one way or another."""
-        return self._admission.admit(
+        context = self._admission.admit(
             credentials, host, address, what, validate=False, clients_only=True
         )
+        context.strict = context.strict or strict
+        return context
 
     def _ready_package(self, work: UnitOfWork, context: PacketContext) -> Package | None:
         last, following = context.anchors
