@@ -24,6 +24,9 @@ ANSWERS, KEY = "sync_answer", "answer_id"
 KEPT = 32
 """How many answers are kept for one list of one sender; each goes on from the last one or two."""
 
+FIRSTS = 8
+"""How many of them may be answers to a first sync, which nobody may ever go on from."""
+
 AHEAD = timedelta(days=1)
 """How far a clock may be ahead: what lies further in the future is no moment, but means "all"."""
 
@@ -59,6 +62,7 @@ class Answers:
         self._records = records
         self._table = records.table(ANSWERS)
         self.request = request
+        self._noted: int | None = None
 
     @cached_property
     def _rows(self) -> Sequence[Row[Any]]:
@@ -82,7 +86,10 @@ class Answers:
     @cached_property
     def before(self) -> Row[Any] | None:
         """The answer that the sender goes on from: that of the same list at its last anchor."""
-        return next((each for each in self._rows_at_anchor if self._is_same_list(each)), None)
+        found = [each for each in self._rows_at_anchor if self._is_same_list(each)]
+        # An answer from an anchor to the same one has moved nobody on.
+        moved = [each for each in found if each.last_anchor != self.anchor]
+        return next(iter(moved or found), None)
 
     @cached_property
     def _rows_at_anchor(self) -> list[Row[Any]]:
@@ -140,25 +147,33 @@ class Answers:
         )
 
     def same(self) -> Row[Any] | None:
-        """The answer to the same request, None when it was never asked."""
+        """The answer to the same request, None when it was never asked.
+
+        The one that the sender goes on from is never rewritten while it is read.
+        """
         anchors = (self.anchor, self.request.next)
         for each in self._rows:
+            if each is self.before:
+                continue
             if self._is_same_list(each) and (each.last_anchor, each.next_anchor) == anchors:
                 return each
         return None
 
     def note(self, values: Mapping[str, Any], now: datetime) -> int:
         """Remember the answer to the request; returns its key. What nobody needs any more goes."""
-        known, asked = self.same(), self.request
-        if known is not None:
+        asked = self.request
+        if self._noted is None and (known := self.same()) is not None:
+            self._noted = int(known.answer_id)
+        if self._noted is not None:
             # When it was answered first decides how far back is looked the next time.
-            self._records.update_rows(ANSWERS, {KEY: known.answer_id}, values)
-            return int(known.answer_id)
+            self._records.update_rows(ANSWERS, {KEY: self._noted}, values)
+            return self._noted
         self._forget()
         anchors = {"last_anchor": self.anchor, "next_anchor": asked.next}
         place = {"table_id": asked.table_id, "filters": asked.filters}
         row = {**asked.sender, **place, **anchors, **values, "answered": now}
-        return int(self._records.insert_row(ANSWERS, row))
+        self._noted = int(self._records.insert_row(ANSWERS, row))
+        return self._noted
 
     def _forget(self) -> None:
         """Forget what lies before the answer that the sender goes on from, and too much of it all."""
@@ -169,7 +184,8 @@ class Answers:
             for each in self._rows
             if self._is_same_list(each) and each.next_anchor == earlier and earlier != self.anchor
         ]
-        old = {each.answer_id for each in (*passed, *self._rows[KEPT - 1 :])}
+        firsts = [each for each in self._rows if each.last_anchor is None]
+        old = {each.answer_id for each in (*passed, *firsts[FIRSTS:], *self._rows[KEPT - 1 :])}
         old -= set() if before is None else {before.answer_id}
         if old:
             self._records.connection.execute(

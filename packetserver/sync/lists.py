@@ -1,8 +1,4 @@
-"""What a sync of a list sends (PROTOCOL.md 6.5; DECISIONS.md, Sync).
-
-With a map, the window is only where looking begins: what the map knows decides, so that nothing is
-sent twice and a record that appeared late is found. Without one the windows are all there is.
-"""
+"""One list within one window: what a sync looks at (docs/synchronisation.md)."""
 
 from __future__ import annotations
 
@@ -10,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, func, or_, select
+from sqlalchemy import ColumnElement, Select, func
 
 from packetserver.store.filters import chosen_order, conditions
 from packetserver.store.lists import order_of
@@ -76,28 +72,3 @@ def paged(statement: Select[Any], page: Range) -> Select[Any]:
     offset, items = page
     statement = statement.offset(offset) if offset else statement
     return statement if items is None else statement.limit(items)
-
-
-def plain_new(within: ListWindow, mapped: Select[Any] | None) -> Select[Any]:
-    """Records entered within the window, without those of ``mapped``, a select of keys."""
-    table, window, entered = within.selection.scope.table, within.window, within.entered
-    statement = select().select_from(table).where(*within.where())
-    if entered is not None:
-        statement = statement.where(entered <= window.next)
-        if window.last is not None:
-            statement = statement.where(entered > window.last)
-    return statement if mapped is None else statement.where(within.key.not_in(mapped))
-
-
-def plain_changed(within: ListWindow) -> Select[Any] | None:
-    """Records changed within the window and entered before; None where nothing can be said."""
-    window, entered, modified = within.window, within.entered, within.modified
-    if window.last is None or modified is None:
-        return None
-    statement = select().select_from(within.selection.scope.table).where(*within.where())
-    statement = statement.where(modified > window.last, modified <= window.next)
-    return statement if entered is None else statement.where(_before(entered, window.last))
-
-
-def _before(entered: ColumnElement[Any], last: Any) -> ColumnElement[bool]:
-    return or_(entered <= last, entered.is_(None))

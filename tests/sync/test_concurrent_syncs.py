@@ -39,6 +39,7 @@ class Follower:
 
     client: Party
     has_sessions: bool = True
+    id_name: str = "guid"
     anchor: str | None = None
     names: dict[str, str] = field(default_factory=dict)
     inserted: Counter[str] = field(default_factory=Counter)
@@ -47,7 +48,9 @@ class Follower:
         following = self.client.now()
         if self.has_sessions:
             assert self.client.start(self.anchor) == ()
-        for action, guid, name in self.client.sync(last=self.anchor, following=following):
+        meta = (self.id_name, "name")
+        found = self.client.sync(meta=meta, last=self.anchor, following=following)
+        for action, guid, name in found:
             self.names[guid] = name
             self.inserted[guid] += action == "insert"
         if self.has_sessions:
@@ -81,10 +84,11 @@ def packet_of(names: Sequence[str]) -> Packet:
     )
 
 
+@pytest.mark.parametrize("id_name", ["guid", "id"])
 @pytest.mark.parametrize("has_sessions", [True, False])
 @pytest.mark.parametrize("overlap_seconds", [0, 86_400])
 def test_what_is_committed_after_the_anchor_is_in_the_next_session(
-    databases: Databases, schema: Schema, overlap_seconds: int, *, has_sessions: bool
+    databases: Databases, schema: Schema, overlap_seconds: int, id_name: str, *, has_sessions: bool
 ) -> None:
     """Without the overlap it is in none, as in the original: so this can fail."""
     names = [f"late {number}" for number in range(RECORDS)]
@@ -94,7 +98,7 @@ def test_what_is_committed_after_the_anchor_is_in_the_next_session(
         open_office(url, schema, sync_overlap_seconds=overlap_seconds) as office,
         ThreadPoolExecutor(1) as threads,
     ):
-        follower = Follower(office.client(), has_sessions)
+        follower = Follower(office.client(), has_sessions, id_name)
         writing = threads.submit(
             office.engine.process, packet_of(names), Options(), HOST, HOST, sink
         )
@@ -111,7 +115,11 @@ def test_what_is_committed_after_the_anchor_is_in_the_next_session(
 
 
 def test_nothing_is_missed_while_others_write(busy_office: Office) -> None:
-    followers = [Follower(busy_office.client(number), number == 1) for number in (1, 2)]
+    followers = [
+        Follower(busy_office.client(1)),
+        Follower(busy_office.client(2), has_sessions=False),
+        Follower(busy_office.admin, has_sessions=False, id_name="id"),
+    ]
     with ThreadPoolExecutor(WRITERS + len(followers)) as threads:
         written = [threads.submit(write, busy_office, writer) for writer in range(WRITERS)]
         done = threading.Event()

@@ -106,7 +106,7 @@ def test_an_account_takes_its_parts_along_and_back(
 
 def test_a_part_that_went_before_stays_gone(office: Office, account: str) -> None:
     contacts = {
-        row["namelast"]: row["contact_id"] for row in office.rows("contact", org_id=account)
+        row["namelast"]: row["contact_id"] for row in office.rows("contact", org_id=int(account))
     }
     first, second = (str(contacts[name]) for name in ("first", "second"))
     office.admin.send("contact", "delete", {"id": first})

@@ -13,9 +13,10 @@ from packetserver.store.guid_columns import is_guid, is_mappable, map_element
 from packetserver.store.scope import Selection
 from packetserver.sync.answers import Answers, Request, digest_of
 from packetserver.sync.course import Course
-from packetserver.sync.lists import WHOLE, ListWindow, plain_changed, plain_new
+from packetserver.sync.lists import WHOLE, ListWindow
+from packetserver.sync.plain import Past, PlainList
 from packetserver.sync.tracking import TrackedList
-from packetserver.sync.windows import Window, exact_window
+from packetserver.sync.windows import Window
 
 NEW, CHANGED = "insert", "update"
 FIRST_NUMBER = 1
@@ -38,7 +39,7 @@ def run(call: Call) -> None:
         )
         _send_tracked(call, _within(call, selection, course.window()), course)
     else:
-        _send_plain(call, _within(call, selection, exact_window(answers.request.last, following)))
+        _send_plain(call, selection, answers)
 
 
 def _answers(call: Call, selection: Selection, following: datetime) -> Answers:
@@ -81,19 +82,32 @@ def _send_tracked(call: Call, within: ListWindow, course: Course) -> None:
     course.note(within.window, (new.number, changed.number), complete=tracked.is_last_page)
 
 
-def _send_plain(call: Call, within: ListWindow) -> None:
-    """Send what lies in the windows, without a trace: nobody asks for guids, or has any."""
+def _send_plain(call: Call, selection: Selection, answers: Answers) -> None:
+    """Send what the answer did not hold that the sender goes on from, and remember this one."""
+    now, overlap = call.transaction.now(), call.preferences.sync_overlap
+    past = Past.of(answers, now)
+    reach = past.next_reach(now, overlap)
     page = read_page(call.item)
     plan = call.records.schema.plan(call.object.element, call.transaction.meta)
     has_map = call.principal.client_id is not None and is_mappable(call.object)
-    new = plain_new(within, call.guids.mine(map_element(call.object)) if has_map else None)
-    for action, statement in ((NEW, new), (CHANGED, plain_changed(within))):
-        if statement is None:
-            continue
-        if page is not None:
-            call.output.total = within.count(statement)
-        for row in within.stream(statement, plan, WHOLE if page is None else page.range):
-            call.output.write(action, plan.names, plan.texts(row))
+    mapped = call.guids.mine(map_element(call.object)) if has_map else None
+    within = _within(call, selection, past.window)
+    sent = PlainList(within, past, answers.request.table_id, mapped, reach)
+    known = answers.same()
+    answer_id = answers.note({"reach": reach, "complete": True}, now)
+    if known is None or page is None or page.offset == 0:
+        sent.hold(answer_id, has_pages=page is not None)
+    kinds = [NEW] if within.window.last is None or within.modified is None else [NEW, CHANGED]
+    for kind in kinds:
+        if page is None:
+            rows = sent.send(answer_id, kind, plan)
+        else:
+            call.output.total = sent.count(answer_id, kind)
+            rows = sent.page(answer_id, kind, plan, page.range)
+        for row in rows:
+            call.output.write(kind, plan.names, plan.texts(row))
+    if page is not None and sent.has_pages_left(answer_id):
+        answers.note({"reach": past.window.reach, "complete": False}, now)
 
 
 def _first_number(call: Call) -> int:
