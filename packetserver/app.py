@@ -64,8 +64,8 @@ def _pools(engine: PacketEngine) -> Iterator[Pool]:
 def _health(engine: PacketEngine) -> Response:
     try:
         engine.ping()
-    except StoreUnavailable:
-        return Response("The database does not answer.\n", 503, mimetype="text/plain")
+    except StoreUnavailable as failure:
+        return Response(f"{failure.sentence}\n", 503, mimetype="text/plain")
     return Response("ok\n", mimetype="text/plain")
 
 

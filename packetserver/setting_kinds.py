@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
-from ipaddress import IPv4Network, IPv6Network, ip_network
+from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
 from pathlib import Path
 from typing import Any, Generic, TypeVar
 from zoneinfo import ZoneInfo
@@ -19,6 +19,8 @@ _BOOLEANS = {
     **dict.fromkeys(("false", "no", "off", "0"), False),
 }
 _URL = re.compile(r"(sqlite|postgres(?:ql)?)(\+\w+)?(://.*)", re.DOTALL)
+_LABEL = r"(?!-)[a-z\d_-]{1,63}(?<!-)"
+_HOST = re.compile(rf"{_LABEL}(?:\.{_LABEL})*", re.ASCII)
 _ADDRESS = re.compile(r"unix:.+|(?:[\w.-]+|\[[\da-fA-F:.]+\]):(\d{1,5})")
 
 
@@ -48,6 +50,21 @@ def _read_names(value: object) -> tuple[str, ...]:
         # Host names have no letter case (RFC 4343), so they are compared in small letters.
         return tuple(_read_text(name).lower() for name in value)
     raise ValueError
+
+
+def _read_served_hosts(value: object) -> tuple[str, ...]:
+    """Names as they are compared: what has a port, a scheme or a star could never be asked for."""
+    return tuple(_read_host(name) for name in _read_names(value))
+
+
+def _read_host(name: str) -> str:
+    bare = name.removeprefix("[").removesuffix("]") if name.startswith("[") else name
+    if ":" in bare:
+        return str(ip_address(bare))
+    bare = bare.removesuffix(".")
+    if _HOST.fullmatch(bare) is None:
+        raise ValueError
+    return bare
 
 
 def _read_boolean(value: object) -> bool:
@@ -152,6 +169,11 @@ UNIX = "unix"
 
 TEXT = Kind("a text", _read_text)
 HOST_NAMES = Kind("a list of host names (separated by commas)", _read_names, ", ".join)
+SERVED_HOSTS = Kind(
+    "a list of host names without ports, such as crm.example.com (separated by commas)",
+    _read_served_hosts,
+    ", ".join,
+)
 PROXIES = Kind(
     f"a list of addresses, networks such as 10.0.0.0/8, or {UNIX} (separated by commas)",
     _read_proxies,

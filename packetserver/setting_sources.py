@@ -5,6 +5,7 @@ from __future__ import annotations
 import tomllib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
@@ -83,8 +84,9 @@ def _read_value(
 ) -> Any:
     line = lines.get(name)
     if line is None:
-        known = ", ".join(spelled(known) for known in lines)
-        raise SettingsError(f"{spelled(name)} in {source} is no setting; there are: {known}")
+        close = get_close_matches(name.lower(), lines, n=1)
+        advice = f"did you mean {spelled(close[0])}?" if close else "the README lists them"
+        raise SettingsError(f"{spelled(name)} in {source} is no setting: {advice}")
     try:
         return line.kind.read(value)
     except ValueError as error:

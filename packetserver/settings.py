@@ -219,7 +219,7 @@ class Settings:
         " addresses, networks, or unix for a socket in the file system.",
     )
     allowed_hosts: tuple[str, ...] = _setting(
-        kinds.HOST_NAMES,
+        kinds.SERVED_HOSTS,
         (),
         "The host names that are served; a request for another is refused. Without any, all are.",
     )

@@ -167,11 +167,12 @@ def test_a_value_in_the_database_that_is_not_allowed_is_an_error():
         Settings().completed_by({"timezone": "Nowhere"})
 
 
-def test_an_unknown_variable_is_an_error_that_lists_the_settings():
+def test_an_unknown_variable_is_an_error_that_names_the_nearest_setting():
     with pytest.raises(SettingsError) as raised:
         load_settings({"PACKETSERVER_TIMEZOEN": "UTC"})
-    assert str(raised.value).startswith("PACKETSERVER_TIMEZOEN in the environment is no setting")
-    assert all(line.variable in str(raised.value) for line in SETTINGS)
+    assert str(raised.value) == (
+        "PACKETSERVER_TIMEZOEN in the environment is no setting: did you mean PACKETSERVER_TIMEZONE?"
+    )
 
 
 def test_an_unknown_key_of_the_file_is_an_error_that_names_the_file(tmp_path):

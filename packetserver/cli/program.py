@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import errno
 import os
 from collections.abc import Sequence
 from typing import Any
 
 import click
+from sqlalchemy.exc import DBAPIError
 
 from packetserver.errors import PacketServerError
 from packetserver.settings import Settings, load_settings
+from packetserver.store.failures import words_of
 
 GAP = "  "
 
@@ -23,7 +26,7 @@ class Section(click.Group):
 
 
 class Program(Section):
-    """The whole command: an error that was raised on purpose is one sentence and exit code 1."""
+    """The whole command: an error that can be foreseen is one sentence and exit code 1."""
 
     def invoke(self, ctx: click.Context) -> Any:
         """Run the command that was asked for."""
@@ -31,6 +34,16 @@ class Program(Section):
             return super().invoke(ctx)
         except PacketServerError as error:
             raise click.ClickException(" ".join(str(error).split())) from error
+        except DBAPIError as error:
+            raise click.ClickException(
+                f"the database refuses what it is asked ({words_of(error)}): packetserver doctor may"
+                " tell why"
+            ) from error
+        except OSError as error:
+            if error.errno in {None, errno.EPIPE}:
+                raise
+            place = f"{error.filename}: " if error.filename is not None else ""
+            raise click.ClickException(f"{place}{error.strerror}") from error
 
 
 def examples(*commands: str) -> str:

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any, TypeVar
 
 import click
 
 from packetserver.cli.program import current_settings, examples
 from packetserver.cli.serving import serve_forever
-from packetserver.errors import SettingsError
+from packetserver.errors import ProvisionError, SettingsError
+from packetserver.operation.readiness import why_not_writable
+from packetserver.operation.start_checks import Problem, problems_of_address, problems_of_files
 from packetserver.provision.installation import is_in_memory, open_installation
 from packetserver.settings import SETTINGS, Settings
 
@@ -59,7 +61,10 @@ def serve(**options: Any) -> None:
         check_before_serving(complete)
         return complete
 
-    serve_forever(settings(), settings)
+    first = settings()
+    # Later it is our own workers that listen there.
+    _raise_first(problems_of_address(first))
+    serve_forever(first, settings)
 
 
 def check_before_serving(settings: Settings) -> None:
@@ -72,6 +77,14 @@ def check_before_serving(settings: Settings) -> None:
             "a database in memory cannot be served, least of all by several workers:"
             " give PACKETSERVER_DATABASE_URL a file, such as sqlite:///var/packetserver.db"
         )
-    with open_installation(settings):
-        # Closed again before gunicorn forks: a connection must not be shared by processes.
-        pass
+    _raise_first(problems_of_files(settings))
+    # Closed again before gunicorn forks: a connection must not be shared by processes.
+    with open_installation(settings) as opened, opened.database.connect() as connection:
+        reason = why_not_writable(opened.database, connection)
+    if reason is not None:
+        raise ProvisionError(reason.rstrip("."))
+
+
+def _raise_first(problems: Iterator[Problem]) -> None:
+    for each in problems:
+        raise SettingsError(str(each))

@@ -11,13 +11,13 @@ from sqlalchemy.exc import SQLAlchemyError
 from packetserver.engine.process import Engine
 from packetserver.errors import ProvisionError, StoreUnavailable
 from packetserver.provision.installation import require_ready
+from packetserver.store.database import Database
 
 logger = logging.getLogger(__name__)
 
 READ_ONLY = text("SELECT current_setting('transaction_read_only')")
 
 STOPPING = "The server is being stopped."
-AWAY = "The database does not answer."
 ASKED_IN_VAIN = "The database refuses what it is asked; the log of this server tells why."
 NO_WRITING = (
     "The database can be read but not written: it is a standby, or its user or the database is set"
@@ -57,9 +57,9 @@ def why_not_ready(engine: object) -> str | None:
     try:
         with engine.database.connect() as connection:
             require_ready(connection, engine.schema)
-            return _why_not_writable(engine, connection)
-    except StoreUnavailable:
-        return AWAY
+            return why_not_writable(engine.database, connection)
+    except StoreUnavailable as failure:
+        return failure.sentence
     except SQLAlchemyError:
         logger.exception("The database cannot be asked whether it is ready")
         return ASKED_IN_VAIN
@@ -68,11 +68,12 @@ def why_not_ready(engine: object) -> str | None:
         return f"{sentence[0].upper()}{sentence[1:]}."
 
 
-def _why_not_writable(engine: Engine, connection: Connection) -> str | None:
-    if not engine.database.is_sqlite:
+def why_not_writable(database: Database, connection: Connection) -> str | None:
+    """What keeps a database from being written, in a sentence; None when nothing does."""
+    if not database.is_sqlite:
         is_read_only = connection.execute(READ_ONLY).scalar() == "on"
         return NO_WRITING if is_read_only else None
-    file = engine.database.url.database or ""
+    file = database.url.database or ""
     return None if may_write_beside(file) else NO_FILE_WRITING
 
 

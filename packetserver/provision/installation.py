@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from enum import Enum
@@ -17,9 +17,10 @@ from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError
 
 from packetserver.engine.assembly import load_schema, open_database, preferences_of, zone_name
-from packetserver.errors import ProvisionError, SettingsError
+from packetserver.errors import Outage, ProvisionError, SettingsError, StoreUnavailable
 from packetserver.settings import Settings
 from packetserver.store.database import Database
+from packetserver.store.grants import lack_for_preparing, lack_for_serving, require
 from packetserver.store.kept_settings import TABLE
 from packetserver.store.schema import Schema
 from packetserver.store.setup import MIGRATIONS, prepare_database
@@ -65,13 +66,29 @@ def open_installation(settings: Settings) -> Iterator[Installation]:
     """
     schema = load_schema()
     _require_file(settings)
-    database, complete = open_database(settings, schema)
+    with rights_explained(settings, schema):
+        database, complete = open_database(settings, schema)
     try:
         with database.connect() as connection:
             require_ready(connection, schema)
         yield Installation(schema, database, complete)
     finally:
         database.close()
+
+
+@contextmanager
+def rights_explained(settings: Settings, schema: Schema) -> Iterator[None]:
+    """Raises ProvisionError, which names the GRANT that helps, where the database lacks rights."""
+    try:
+        yield
+    except StoreUnavailable as failure:
+        if failure.outage is Outage.NO_RIGHT:
+            with (
+                closing(Database(settings.database_url)) as database,
+                database.connect() as connection,
+            ):
+                require(lack_for_serving(connection, schema.metadata.tables))
+        raise
 
 
 def prepare_installation(settings: Settings) -> Condition:
@@ -83,10 +100,12 @@ def prepare_installation(settings: Settings) -> Condition:
     schema = load_schema()
     database = Database(settings.database_url, zone_name(settings))
     try:
-        with database.connect() as connection:
+        with rights_explained(settings, schema), database.connect() as connection:
             found = condition_of(connection)
-        if found in {Condition.NEWER, Condition.FOREIGN}:
-            raise ProvisionError(f"the database {found.value}")
+            if found in {Condition.NEWER, Condition.FOREIGN}:
+                raise ProvisionError(f"the database {found.value}")
+            if found is not Condition.CURRENT:
+                require(lack_for_preparing(connection))
         prepare_database(database, schema, preferences_of(settings).now())
     finally:
         database.close()
@@ -136,6 +155,7 @@ def _require_file(settings: Settings) -> None:
 
 def require_ready(connection: Connection, schema: Schema) -> None:
     """Raises ProvisionError, whose text says what to do, when a database cannot be served."""
+    require(lack_for_serving(connection, schema.metadata.tables))
     found = condition_of(connection)
     if found is Condition.FOREIGN:
         _require_tables(connection, schema)

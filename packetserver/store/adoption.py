@@ -26,6 +26,7 @@ from packetserver.store.adoption_findings import Finding
 from packetserver.store.adoption_found import read_database
 from packetserver.store.adoption_rows import examine_rows
 from packetserver.store.database import Database
+from packetserver.store.grants import lack_for_looking, lack_for_preparing, require
 from packetserver.store.schema import Schema
 from packetserver.store.setup import MIGRATIONS
 
@@ -71,7 +72,9 @@ def adopt_database(
     with database.connect(writes=not dry_run) as connection, _refusal_explained():
         if dry_run:
             connection.exec_driver_sql("SET TRANSACTION READ ONLY")
+            require(lack_for_looking(connection))
         else:
+            require(lack_for_preparing(connection))
             connection.execute(LOCK)
         return _adopt(connection, schema, now, dry_run=dry_run)
 

@@ -21,6 +21,7 @@ from sqlalchemy.exc import InvalidatePoolError
 from sqlalchemy.pool import ConnectionPoolEntry, PoolProxiedConnection
 
 from packetserver.errors import SettingsError
+from packetserver.store.connecting import connect
 from packetserver.store.direct import kept_cursor, leave_out_rows
 from packetserver.store.limits import Limits
 
@@ -77,6 +78,7 @@ def open_server(url: URL, time_zone: str | None, limits: Limits) -> Engine:
     engine = sqlalchemy.create_engine(
         url, connect_args=arguments, hide_parameters=True, **_pool(limits)
     )
+    event.listen(engine, "do_connect", connect)
     event.listen(engine, "connect", _prepare_server)
     _begin_by(engine, _begin_server)
     event.listen(engine, "handle_error", _leave_out_rows)

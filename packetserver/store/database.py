@@ -11,7 +11,7 @@ from sqlalchemy import Connection
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import InvalidRequestError
 
-from packetserver.errors import SettingsError, StoreBusy, StoreUnavailable
+from packetserver.errors import Outage, SettingsError, StoreBusy, StoreUnavailable
 from packetserver.store.connections import USE, Use, open_server, open_sqlite
 from packetserver.store.failures import translated_errors
 from packetserver.store.limits import Limits
@@ -70,7 +70,7 @@ class Database:
             return self.engine.connect()
         except InvalidRequestError as error:
             # Even new connections have died before they could be used.
-            raise StoreUnavailable("the database breaks off every connection") from error
+            raise StoreUnavailable(outage=Outage.LOST) from error
 
     @contextmanager
     def _writers_turn(self, seconds: float) -> Iterator[None]:

@@ -11,27 +11,27 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from packetserver.errors import (
     CommitUnknown,
+    Outage,
     PacketServerError,
     StatementTooLong,
     StoreBusy,
     StoreUnavailable,
     WorkUndone,
 )
+from packetserver.store.connecting import NotConnected
+from packetserver.store.outages import outage_of_code, outage_of_statement
 
 TOO_LONG = "57014"
 LOCKED = "55P03"
 UNDONE = frozenset({"40001", "40P01"})
 """A serialisation failure, and a deadlock that was ended at this transaction's expense."""
 
-AWAY = frozenset({"25006", "25P03", "25P04", "58030"})
-"""A server that only reads (a standby), a transaction that rested too long, a broken disk."""
-
-AWAY_CLASSES = frozenset({"08", "53", "57"})
-"""The connection, resources such as room on the disk, and an operator who intervenes."""
-
 AGAIN_SQLITE = frozenset({sqlite3.SQLITE_BUSY_SNAPSHOT, sqlite3.SQLITE_BUSY_RECOVERY})
 NOT_BROKEN = frozenset({sqlite3.SQLITE_ERROR, sqlite3.SQLITE_MISUSE})
 """A statement that is wrong; all other failures of SQLite are those of the file."""
+
+LONGEST_WORDS = 300
+"""Characters of the database's own words that an operator is told."""
 
 
 @contextmanager
@@ -89,7 +89,8 @@ def commit_errors() -> Iterator[None]:
         if isinstance(meaning, StoreBusy):
             raise StoreBusy(f"nothing could be committed: {meaning}") from error
         if _is_told(error):
-            raise StoreUnavailable(f"nothing could be committed: {meaning}") from error
+            text = f"nothing could be committed: {meaning}"
+            raise StoreUnavailable(text, _outage(meaning)) from error
         raise CommitUnknown("the database did not say whether it has committed") from error
 
 
@@ -103,7 +104,7 @@ def _meaning_before(error: DBAPIError) -> PacketServerError | None:
 
 def _meaning(error: DBAPIError) -> PacketServerError | None:
     if isinstance(error.orig, sqlite3.Error):
-        return _meaning_of_sqlite(error.orig)
+        return _meaning_of_sqlite(error, error.orig)
     state = getattr(error.orig, "sqlstate", None)
     if state in UNDONE:
         return WorkUndone("the database undid the work in favour of another transaction")
@@ -111,28 +112,46 @@ def _meaning(error: DBAPIError) -> PacketServerError | None:
         return StoreBusy("another transaction keeps a record locked for too long")
     if state == TOO_LONG and not error.connection_invalidated:
         return StatementTooLong("the database broke off a statement that took too long")
-    if error.connection_invalidated or _is_away(error, state):
-        return StoreUnavailable("the database does not answer")
-    return None
+    outage = _outage_of_server(error, state)
+    return None if outage is None else _unavailable(outage, error)
 
 
-def _is_away(error: DBAPIError, state: str | None) -> bool:
-    if state is None:
-        # No answer at all.
-        return isinstance(error, InterfaceError | OperationalError)
-    return state in AWAY or state[:2] in AWAY_CLASSES
+def _outage_of_server(error: DBAPIError, state: str | None) -> Outage | None:
+    if isinstance(error.orig, NotConnected):
+        return error.orig.outage
+    outage = None if state is None else outage_of_statement(state)
+    if outage is not None:
+        return outage
+    is_unanswered = state is None and isinstance(error, InterfaceError | OperationalError)
+    return Outage.LOST if error.connection_invalidated or is_unanswered else None
 
 
-def _meaning_of_sqlite(error: sqlite3.Error) -> PacketServerError | None:
-    code = getattr(error, "sqlite_errorcode", sqlite3.SQLITE_ERROR)
+def _unavailable(outage: Outage, error: DBAPIError) -> StoreUnavailable:
+    return StoreUnavailable(outage.told(words_of(error)), outage)
+
+
+def words_of(error: DBAPIError) -> str:
+    """The database's own words, on one line and without the rows that they may show."""
+    facts = getattr(error.orig, "diag", None)
+    words = " ".join((getattr(facts, "message_primary", None) or str(error.orig)).split())
+    return words if len(words) <= LONGEST_WORDS else words[: LONGEST_WORDS - 1] + "…"
+
+
+def _outage(meaning: PacketServerError) -> Outage:
+    return meaning.outage if isinstance(meaning, StoreUnavailable) else Outage.AWAY
+
+
+def _meaning_of_sqlite(error: DBAPIError, original: sqlite3.Error) -> PacketServerError | None:
+    code = getattr(original, "sqlite_errorcode", sqlite3.SQLITE_ERROR)
     if code in AGAIN_SQLITE:
         return WorkUndone("another writer was faster")
     if code & 0xFF in {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED}:
         return StoreBusy("the database is in use by another writer")
-    is_of_file = isinstance(error, sqlite3.OperationalError) and code & 0xFF not in NOT_BROKEN
-    if is_of_file or code & 0xFF in {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB}:
-        return StoreUnavailable("the database's file cannot be used")
-    return None
+    outage = outage_of_code(code)
+    if outage is not None:
+        return _unavailable(outage, error)
+    is_of_file = isinstance(original, sqlite3.OperationalError) and code & 0xFF not in NOT_BROKEN
+    return _unavailable(Outage.DISK_BROKEN, error) if is_of_file else None
 
 
 def _is_told(error: DBAPIError) -> bool:

@@ -8,6 +8,7 @@ removed, but never a record whose bytes are missing.
 from __future__ import annotations
 
 import contextlib
+import errno
 import hashlib
 import logging
 import os
@@ -32,7 +33,7 @@ from sqlalchemy import (
     update,
 )
 
-from packetserver.errors import PacketTooLarge, StoreUnavailable
+from packetserver.errors import Outage, PacketTooLarge, StoreUnavailable
 from packetserver.store.file_names import place_of
 from packetserver.store.unit_of_work import UnitOfWork
 
@@ -40,6 +41,9 @@ logger = logging.getLogger(__name__)
 
 LARGEST_SIZE = 2**31 - 1
 """What the column of a file's size can hold."""
+
+FULL = frozenset({errno.ENOSPC, errno.EDQUOT})
+"""How a disk says that it takes no more."""
 
 INCOMING = "incoming"
 """The folder of bytes that have no place yet."""
@@ -184,7 +188,8 @@ def _disk_errors() -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        raise StoreUnavailable(f"the folder of files cannot be used: {error.strerror}") from error
+        outage = Outage.FILES_FULL if error.errno in FULL else Outage.FILES
+        raise StoreUnavailable(outage.told(error.strerror or ""), outage) from error
 
 
 def _sync_folder(folder: Path) -> None:

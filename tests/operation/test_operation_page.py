@@ -8,6 +8,7 @@ from pathlib import Path
 from protocols.packet.exchanges import UTF_8_PACKET, client_of, post
 
 from packetserver.app import create_app
+from packetserver.errors import Outage, StoreUnavailable
 from packetserver.operation import families
 from packetserver.operation.doctor.findings import Check
 from packetserver.operation.observer import _line
@@ -67,3 +68,8 @@ def test_the_keys_of_a_line_are_all_there(echo, log) -> None:
 
 def test_every_check_of_the_doctor_is_explained() -> None:
     assert [row[0] for row in rows("check")] == [each.value for each in Check]
+
+
+def test_every_outage_is_explained() -> None:
+    told = [row[0] for row in rows("sentence")]
+    assert told == [StoreUnavailable(outage=each).sentence for each in Outage]

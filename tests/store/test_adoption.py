@@ -406,7 +406,9 @@ class TestRefusal:
         reading = url.render_as_string(hide_password=False)
         try:
             assert places(adopt(reading, whole_schema, dry_run=True)) == EXPECTED
-            with pytest.raises(ProvisionError, match="may not add to this database"):
+            with pytest.raises(
+                ProvisionError, match=r"may not make tables in the schema public: .*GRANT"
+            ):
                 adopt(reading, whole_schema)
             assert picture(original).everything == before.everything
         finally:
@@ -553,4 +555,5 @@ class TestCommand:
 
     def test_no_password_is_shown(self, run):
         result = run("postgresql://ann:geheim@127.0.0.1:1/crm", "adopt")
-        assert (result.exit_code, result.output) == (1, "Error: the database does not answer\n")
+        assert (result.exit_code, "geheim" in result.output) == (1, False)
+        assert result.output.startswith("Error: the database does not answer: nothing listens")

@@ -18,6 +18,7 @@ from packetserver.store.adoption_differences import compare
 from packetserver.store.adoption_findings import Weight
 from packetserver.store.adoption_found import read_database
 from packetserver.store.database import Database
+from packetserver.store.grants import lack_for_preparing, lack_for_serving
 from packetserver.store.kept_settings import TABLE, TIMEZONE, read_kept
 from packetserver.store.schema import Schema
 
@@ -38,6 +39,8 @@ CONDITIONS = {
     ),
     Condition.CURRENT: (Health.OK, ""),
 }
+
+UNPREPARED = frozenset({Condition.EMPTY, Condition.OLDER})
 
 RESERVED = text(
     "SELECT current_setting('max_connections')::int"
@@ -62,6 +65,7 @@ class Opened:
 def examine_database(opened: Opened) -> Iterator[Finding]:
     """All that needs no rows but those of the settings."""
     yield _condition(opened.connection)
+    yield from _grants(opened)
     yield from _tables(opened)
     yield from _time_zone(opened)
     if opened.database.is_sqlite:
@@ -77,6 +81,20 @@ def _condition(connection: Connection) -> Finding:
     found = condition_of(connection)
     health, advice = CONDITIONS[found]
     return Finding(Check.REVISION, health, f"The database {found.value}", advice)
+
+
+def _grants(opened: Opened) -> Iterator[Finding]:
+    """Whether PostgreSQL allows the server's user what is needed next."""
+    if opened.database.is_sqlite:
+        return
+    tables = opened.schema.metadata.tables
+    lack = lack_for_serving(opened.connection, tables)
+    if lack is None and condition_of(opened.connection) in UNPREPARED:
+        lack = lack_for_preparing(opened.connection)
+    if lack is None:
+        yield ok(Check.GRANTS, "It may do what the server needs next")
+    else:
+        yield wrong(Check.GRANTS, f"{lack.text[0].upper()}{lack.text[1:]}", lack.statement)
 
 
 def _tables(opened: Opened) -> Iterator[Finding]:

@@ -10,14 +10,14 @@ from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError, SQLAlchemyError
 
 from packetserver.engine.assembly import load_schema, open_database, preferences_of
-from packetserver.errors import CatalogueError, SettingsError, StoreUnavailable
+from packetserver.errors import CatalogueError, ProvisionError, SettingsError, StoreUnavailable
 from packetserver.operation.doctor.database_checks import Opened, examine_database
 from packetserver.operation.doctor.findings import Check, Finding, Health, ok, wrong
 from packetserver.operation.doctor.machine_checks import examine_machine
 from packetserver.operation.doctor.replica_checks import examine_replica
 from packetserver.operation.doctor.row_checks import examine_rows
 from packetserver.operation.doctor.settings_checks import examine_settings
-from packetserver.provision.installation import is_in_memory
+from packetserver.provision.installation import is_in_memory, rights_explained
 from packetserver.settings import Settings
 from packetserver.store.schema import Schema
 
@@ -71,17 +71,31 @@ def _catalogue() -> tuple[Schema | None, Finding]:
 def _database(settings: Settings, schema: Schema, show_url: ShowUrl) -> Iterator[Finding]:
     shown = show_url(settings.database_url)
     try:
-        database, complete = open_database(settings, schema)
+        with rights_explained(settings, schema):
+            database, complete = open_database(settings, schema)
         with closing(database), database.connect() as connection:
             yield ok(Check.DATABASE, f"{shown} answers")
             yield from _contents(Opened(schema, database, connection, complete))
         yield from examine_replica(complete)
-    except (StoreUnavailable, SQLAlchemyError) as error:
-        advice = "Is it running, is it whole, and does PACKETSERVER_DATABASE_URL name it?"
+    except ProvisionError as error:
+        yield wrong(Check.GRANTS, *_parted(str(error)))
+    except StoreUnavailable as error:
         reason = _reason(error, make_url(settings.database_url))
-        yield wrong(Check.DATABASE, f"{shown} does not answer: {reason}", advice)
+        text = f"{shown}: {error.outage.sentence} ({reason})"
+        advice = f"{error.outage.advice[0].upper()}{error.outage.advice[1:]}."
+        yield wrong(Check.DATABASE, text, advice.replace("?.", "?"))
+    except SQLAlchemyError as error:
+        reason = _reason(error, make_url(settings.database_url))
+        advice = "Is it whole, and does PACKETSERVER_DATABASE_URL name it?"
+        yield wrong(Check.DATABASE, f"{shown} refuses what it is asked: {reason}", advice)
     except SettingsError as error:
         yield wrong(Check.DATABASE, str(error), "Provision the database with a value that is one.")
+
+
+def _parted(error: str) -> tuple[str, str]:
+    """What is wrong, and what to do about it."""
+    text, _, advice = error.partition(": ")
+    return f"{text[0].upper()}{text[1:]}", f"{advice[:1].upper()}{advice[1:]}"
 
 
 def _contents(opened: Opened) -> Iterator[Finding]:

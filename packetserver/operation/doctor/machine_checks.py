@@ -10,6 +10,12 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from packetserver.operation.doctor.findings import Check, Finding, ok, warning, wrong
+from packetserver.operation.start_checks import (
+    Problem,
+    existing,
+    problems_of_address,
+    problems_of_files,
+)
 from packetserver.settings import Settings
 
 LITTLE_BYTES = 1024**3
@@ -17,16 +23,40 @@ HARDLY_ANY_BYTES = 100 * 1024**2
 
 UNIX = "unix:"
 
+LOOKED_AT_HERE = frozenset({Check.FILES, Check.AUDIT})
+"""What is well is told of these, too."""
+
 
 def examine_machine(settings: Settings, database_file: Path | None) -> Iterator[Finding]:
     """All of it; ``database_file`` is that of SQLite."""
-    yield from _transport(settings)
+    problems = [each for each in problems_of_files(settings) if each.check not in LOOKED_AT_HERE]
+    yield from (_wrong(each) for each in problems)
+    if not any(each.check is Check.TRANSPORT for each in problems):
+        yield from _transport(settings)
+    yield _address(settings)
     yield from _permissions(settings)
     yield _file_library(settings.file_library)
     yield from _audit_log(settings.audit_log)
     yield from _disks(settings, database_file)
     if database_file is not None and database_file.exists():
         yield from _rights(database_file)
+
+
+def _wrong(problem: Problem) -> Finding:
+    return wrong(problem.check, _capital(problem.text), f"{_capital(problem.advice)}.")
+
+
+def _capital(text: str) -> str:
+    return text[0].upper() + text[1:]
+
+
+def _address(settings: Settings) -> Finding:
+    """Whether the server can listen where it is to; one that is there already may be itself."""
+    for each in problems_of_address(settings):
+        if not each.is_ours:
+            return _wrong(each)
+        return ok(Check.ADDRESS, f"A server of this kind listens at {settings.bind}")
+    return ok(Check.ADDRESS, f"{settings.bind} is free, and this user may listen there")
 
 
 def _transport(settings: Settings) -> Iterator[Finding]:
@@ -72,7 +102,7 @@ def _permissions(settings: Settings) -> Iterator[Finding]:
 
 
 def _file_library(folder: Path) -> Finding:
-    place = _existing(folder)
+    place = existing(folder)
     try:
         with tempfile.TemporaryFile(dir=place):
             pass
@@ -107,18 +137,13 @@ def _audit_log(file: Path | None) -> Iterator[Finding]:
         yield ok(Check.AUDIT, f"{file} can be written")
 
 
-def _existing(folder: Path) -> Path:
-    """The folder, or the nearest one above it that is there."""
-    return next((each for each in (folder, *folder.absolute().parents) if each.exists()), folder)
-
-
 def _disks(settings: Settings, database_file: Path | None) -> Iterator[Finding]:
     places = {
-        "files": _existing(settings.file_library),
+        "files": existing(settings.file_library),
         "temporary files": Path(tempfile.gettempdir()),
     }
     if database_file is not None:
-        places["the database"] = _existing(database_file.parent)
+        places["the database"] = existing(database_file.parent)
     for what, place in places.items():
         free = shutil.disk_usage(place).free
         text = f"{free // 1024**2} MiB are free for {what} at {place}"

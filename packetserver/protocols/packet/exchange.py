@@ -95,7 +95,7 @@ class Exchange:
             logger.warning("A packet is sent away: %s", refusal)
             return self._later(TOO_MUCH)
         except StoreUnavailable as failure:
-            logger.warning("The database does not answer: %s", failure)
+            logger.warning("A packet is answered with 503: %s", failure)
             return self._later(_reason(failure))
         except Exception:
             number = fault_number(self._request.environ)
@@ -188,7 +188,7 @@ def _reason(failure: StoreUnavailable) -> str:
         case StoreBusy():
             return "The database has too much to do."
         case _:
-            return "The server cannot reach its database."
+            return failure.sentence
 
 
 def _closing(resources: contextlib.ExitStack, pieces: Iterable[bytes]) -> Iterator[bytes]:
