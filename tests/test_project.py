@@ -1,10 +1,7 @@
-import ast
 import configparser
 import importlib.resources
 import re
 from pathlib import Path
-
-import pytest
 
 import packetserver
 
@@ -69,15 +66,3 @@ def test_every_kind_of_file_in_schemas_is_installed():
     kinds = {pattern.removeprefix("**/*") for pattern in patterns}
     found = {path.suffix for path in (ROOT / "schemas").rglob("*.*") if path.suffix[:3] != ".py"}
     assert found <= kinds
-
-
-@pytest.mark.parametrize("path", MODULES, ids=lambda path: str(path.relative_to(ROOT)))
-def test_modules_and_functions_stay_short(path):
-    text = path.read_text(encoding="utf-8")
-    assert len(text.splitlines()) < 300
-    functions = (ast.FunctionDef, ast.AsyncFunctionDef)
-    assert [
-        f"{node.name}: {length} lines"
-        for node in ast.walk(ast.parse(text))
-        if isinstance(node, functions) and (length := node.end_lineno - node.lineno + 1) >= 40
-    ] == []

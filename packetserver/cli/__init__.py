@@ -8,6 +8,7 @@ import packetserver
 from packetserver.cli.adopt_command import adopt
 from packetserver.cli.backup_commands import backup, restore
 from packetserver.cli.catalogue_commands import catalogue
+from packetserver.cli.check_command import check
 from packetserver.cli.client_commands import client
 from packetserver.cli.database_commands import init_db, provision
 from packetserver.cli.doctor_command import doctor
@@ -20,7 +21,7 @@ from packetserver.cli.setting_commands import show_settings
 from packetserver.cli.user_commands import user
 
 COMMANDS = (
-    *(init_db, serve, send, provision, adopt, doctor, backup, restore),
+    *(init_db, serve, send, check, provision, adopt, doctor, backup, restore),
     *(user, client, compile_packages, catalogue, show_settings, make_migration),
 )
 """In the order in which one meets them."""

@@ -82,3 +82,8 @@ def _cell(value: object) -> str:
     if isinstance(value, bool):
         return "yes" if value else "no"
     return "" if value is None else str(value)
+
+
+def printable(text: str) -> str:
+    """A text on one line that cannot steer the terminal."""
+    return "".join(one if one.isprintable() else repr(one)[1:-1] for one in text)

@@ -8,7 +8,7 @@ from typing import IO
 
 import click
 
-from packetserver.cli.program import aligned, examples
+from packetserver.cli.program import aligned, examples, printable
 from packetserver.cli.sending import PATH, Answer, post, read_answers
 
 URL = f"http://127.0.0.1:8080{PATH}"
@@ -93,12 +93,12 @@ def _state(answer: Answer) -> str:
 def _shown(answer: Answer) -> Iterator[str]:
     number = "" if answer.id is None else f" {answer.id}"
     yield f"response{number}: status {answer.status} ({_state(answer)})"
-    yield from (f"  {_printable(line)}" for line in answer.errors)
+    yield from (f"  {printable(line)}" for line in answer.errors)
     if answer.name is None:
         return
     of_all = "" if answer.total is None else f" of {answer.total}"
     records = "record" if len(answer.records) == 1 else "records"
-    yield f"{_printable(answer.name)}: {len(answer.records)}{of_all} {records}"
+    yield f"{printable(answer.name)}: {len(answer.records)}{of_all} {records}"
     yield from (f"  {line}" for line in aligned(list(_cells(answer))))
 
 
@@ -113,11 +113,6 @@ def _cells(answer: Answer) -> Iterator[list[str]]:
         yield [_cell(each.action), *(_cell(texts.get(name, "")) for name in names)]
 
 
-def _printable(text: str) -> str:
-    """A text on one line that cannot steer the terminal."""
-    return "".join(one if one.isprintable() else repr(one)[1:-1] for one in text)
-
-
 def _cell(text: str) -> str:
-    shown = _printable(text)
+    shown = printable(text)
     return shown if len(shown) <= WIDEST else shown[: WIDEST - 1] + "…"

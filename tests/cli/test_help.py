@@ -54,7 +54,7 @@ def test_every_example_is_a_command_that_exists(path):
 def test_commands_stand_in_the_order_in_which_one_meets_them(run):
     output = run("--help").output
     names = [line.split()[0] for line in output.partition("Commands:\n")[2].splitlines() if line]
-    assert names[:4] == ["init-db", "serve", "send", "provision"]
+    assert names[:5] == ["init-db", "serve", "send", "check", "provision"]
 
 
 def test_the_version(run):
