@@ -24,6 +24,7 @@ from packetserver.protocols.doors import behind_doors
 from packetserver.protocols.packet.exchange import PacketEngine
 from packetserver.protocols.packet.routes import PacketAddresses, about_page
 from packetserver.protocols.places import Places
+from packetserver.protocols.spools import Spools
 from packetserver.settings import Settings, load_settings
 
 
@@ -35,6 +36,7 @@ def create_app(settings: Settings | None = None, engine: PacketEngine | None = N
     """
     settings = settings if settings is not None else load_settings(os.environ)
     engine = engine if engine is not None else build_engine(settings)
+    spools = Spools.of(settings)
     metrics = Metrics()
     observed = ObservedEngine(engine, metrics, _targets(engine))
     app = Flask("packetserver", static_folder=None)
@@ -44,7 +46,7 @@ def create_app(settings: Settings | None = None, engine: PacketEngine | None = N
     scrape = Scrape(metrics, engine)
     app.add_url_rule("/metrics", "metrics", lambda: _metrics(settings, scrape))
     metrics.watch(*_pools(engine))
-    packets = PacketAddresses(app.wsgi_app, observed, settings, Places.of(settings))
+    packets = PacketAddresses(app.wsgi_app, observed, settings, Places.of(settings), spools)
     app.wsgi_app = behind_doors(packets, settings)  # type: ignore[method-assign]
     app.wsgi_app = PlainAddresses(Observer(app.wsgi_app, metrics))  # type: ignore[method-assign]
     return app

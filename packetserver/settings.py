@@ -108,6 +108,23 @@ class Settings:
     spool_memory_bytes: int = _setting(
         kinds.SIZE, 1024**2, "How much of an answer is kept in memory before it goes to disk."
     )
+    spool_folder: Path | None = _setting(
+        kinds.PATH,
+        None,
+        "The folder of what goes to disk of long bodies and answers; when not set, one of this user's"
+        " own among the temporary files of the machine (TMPDIR).",
+    )
+    max_answer_bytes: int = _setting(
+        kinds.SIZE,
+        4 * 1024**3,
+        "The longest answer to a packet; one that would be longer is an error of its transaction.",
+    )
+    max_spool_bytes: int = _setting(
+        kinds.SIZE,
+        16 * 1024**3,
+        "The bytes of long bodies and answers that all processes together keep on disk; while there"
+        " is no room, packets that need more are answered with 503.",
+    )
     default_response_encoding: str = _setting(
         kinds.ENCODING, "UTF-16", "The encoding of an answer when the request names none."
     )

@@ -49,6 +49,9 @@ class ListSink:
     def position(self) -> int:
         return len(self.records)
 
+    def cut(self, position: int) -> None:
+        del self.records[position:]
+
     def write(self, action: str, names: Sequence[str], texts: Sequence[str]) -> None:
         assert len(names) == len(texts)
         self.records.append(Record(action, tuple(names), tuple(texts)))

@@ -27,6 +27,9 @@ class NoRecords(RecordSink):
         """Where it always is."""
         return 0
 
+    def cut(self, position: int) -> None:
+        """Nothing was kept."""
+
     def write(self, action: str, names: Sequence[str], texts: Sequence[str]) -> None:
         """Drop a record."""
 

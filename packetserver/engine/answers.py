@@ -19,6 +19,9 @@ class RecordSink(Protocol):
     def position(self) -> int:
         """The place where the next record will begin."""
 
+    def cut(self, position: int) -> None:
+        """Forget what was written from a place on."""
+
     def write(self, action: str, names: Sequence[str], texts: Sequence[str]) -> None:
         """Write one record: its action, its field names and their texts, in the same order."""
 

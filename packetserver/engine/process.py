@@ -19,7 +19,12 @@ from packetserver.engine.packet import CommitLevel, Item, Options, Packet, Trans
 from packetserver.engine.permissions import foreseen_bases
 from packetserver.engine.transactions import respond
 from packetserver.engine.turns import begin_writing
-from packetserver.errors import NotAuthorized, RefusalUnexplained, StoreUnavailable
+from packetserver.errors import (
+    NotAuthorized,
+    RefusalUnexplained,
+    SpoolRefused,
+    StoreUnavailable,
+)
 from packetserver.security.attempts import Attempt
 from packetserver.security.authentication import Authenticator
 from packetserver.security.entrance import Entrance
@@ -155,11 +160,12 @@ class Engine:
 
         When the database undoes them for the sake of others, they are carried out once more.
         """
-        log, attempts = context.log, itertools.count()
+        log, start, attempts = context.log, context.sink.position(), itertools.count()
 
         def attempt() -> tuple[Response, ...]:
-            # What an attempt that was undone has logged is not there.
+            # What an attempt that was undone has logged, or answered, is not there.
             context.log = log.again()
+            context.sink.cut(start)
             if next(attempts) and not context.closely:
                 self.collisions.note(transactions)
             try:
@@ -168,7 +174,11 @@ class Engine:
                 context.closely = True
                 raise
 
-        return repeated(attempt, (lambda: None) if begun is None else begun.rollback)
+        responses = repeated(attempt, (lambda: None) if begun is None else begun.rollback)
+        if any(each.status for each in responses):
+            # Its records are in no answer: the room is for those of other transactions.
+            context.sink.cut(start)
+        return responses
 
     def _attempt(
         self,
@@ -206,7 +216,7 @@ class Engine:
         """The responses of the replica to transactions that only read; None when it gives none."""
         if self.replica is None or begun is None or self.replica.is_resting():
             return None
-        position = position_of(begun.connection)
+        position, start = position_of(begun.connection), context.sink.position()
         # The primary's connection is not kept within a transaction while another server works.
         begun.rollback()
         try:
@@ -215,8 +225,11 @@ class Engine:
                 responses = tuple(
                     respond(context, work, each, alone=False) for each in transactions
                 )
+        except SpoolRefused:
+            raise
         except StoreUnavailable:
             # It has logged why; the primary can tell the same.
+            context.sink.cut(start)
             return None
         failed = any(each.status for each in responses)
         return tuple(_undone(each) for each in responses) if failed else responses

@@ -150,5 +150,8 @@ def _item(
     target = find_target(context, item)
     output = Output(context.sink, wanted)
     start = context.sink.position()
-    carry_out(Call(shared, item, target, output, place))
+    try:
+        carry_out(Call(shared, item, target, output, place))
+    finally:
+        shared.records.streams.end()
     return RecordSet(item.element, output.count, output.total, start, context.sink.position())

@@ -20,10 +20,8 @@ from packetserver.store.plans import Plan, Row
 from packetserver.store.row_locks import Strength, TouchedRows
 from packetserver.store.schema import Schema
 from packetserver.store.scope import Selection
+from packetserver.store.streams import Streams
 from packetserver.store.waiting import WaitingRows, stored_together
-
-PAGE_OF_ROWS = 500
-"""How many rows a cursor fetches at a time: memory stays flat however long a list is."""
 
 
 class JustStored(NamedTuple):
@@ -63,6 +61,7 @@ class Records:
         self._read_values: dict[str, dict[Hashable, Any]] = {}
         self._just_stored: JustStored | None = None
         self._touched = touched
+        self.streams = Streams()
         self.parameters = dict(parameters or {})
 
     def table(self, name: str) -> sqlalchemy.Table:
@@ -289,9 +288,11 @@ class Records:
         return self.stream(statement)
 
     def stream(self, statement: Select[Any]) -> Iterator[Row]:
-        """The rows of a statement, fetched a page at a time while they are used."""
-        streamed = statement.execution_options(yield_per=PAGE_OF_ROWS)
-        yield from self.connection.execute(streamed, self.parameters)
+        """The rows of a statement, fetched a page at a time while they are used.
+
+        Whoever does not read them to the end calls `streams.end`.
+        """
+        yield from self.streams.rows(self.connection, statement, self.parameters)
 
 
 def _equal(table: sqlalchemy.Table, identity: Mapping[str, Any]) -> list[ColumnElement[bool]]:

@@ -13,7 +13,7 @@ from contextlib import contextmanager
 
 from sqlalchemy import Connection, text
 
-from packetserver.errors import SettingsError, StoreBusy, StoreUnavailable
+from packetserver.errors import SettingsError, SpoolRefused, StoreBusy, StoreUnavailable
 from packetserver.store.database import Database
 from packetserver.store.unit_of_work import UnitOfWork
 
@@ -62,6 +62,9 @@ class Replica:
             with self.database.connect() as connection:
                 self._wait_for(connection, position)
                 yield UnitOfWork(connection)
+        except SpoolRefused:
+            # It is not the replica that has no room.
+            raise
         except StoreUnavailable as error:
             self._rests_until = self._clock() + REST_SECONDS
             logger.warning("The replica is left alone for %g s: %s", REST_SECONDS, error)

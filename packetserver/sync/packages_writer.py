@@ -44,6 +44,11 @@ class PackageWriter:
         """How many records there are."""
         return self.records
 
+    def cut(self, position: int) -> None:
+        """Raises ValueError: what is packed stays, and a package that fails is given up."""
+        if position != self.records:
+            raise ValueError("what is packed cannot be taken back")
+
     def write(self, action: str, names: Sequence[str], texts: Sequence[str]) -> None:
         """Write one record."""
         if self._packed is None:

@@ -138,7 +138,7 @@ def test_an_answer_that_finds_no_room_on_disk_stores_nothing(
         with limited_files(app.send(listed).length - missing):
             answer = app.send(listed + new)
         assert answer.is_later()
-        assert answer.text.startswith("Error: The server has no room for the answer.")
+        assert answer.text.startswith("Error: The server has no room for long packets and answers.")
         assert (app.names(), app.connections()) == ({"z" * 80}, 0)
 
 

@@ -166,7 +166,7 @@ def test_an_application_that_raises_is_counted_as_a_fault(log):
         raise MemoryError
 
     app = create_app(Settings(), LoggingEngine())
-    app.wsgi_app._application = broken
+    app.wsgi_app._application._application = broken
     with pytest.raises(MemoryError):
         app.test_client().get("/")
     (line,) = log.requests()

@@ -18,6 +18,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 
 from driving import HOST
+from spooling import spool_of
 from sqlalchemy import insert, select
 
 from databases import KINDS, Databases
@@ -27,7 +28,7 @@ from packetserver.engine.packages_worker import PackageWorker
 from packetserver.engine.packet import Item, Options, Packet, Transaction
 from packetserver.engine.process import Engine
 from packetserver.protocols.packet.charsets import UTF_8
-from packetserver.protocols.packet.writer import RecordSpool, document
+from packetserver.protocols.packet.writer import document
 from packetserver.provision import provision
 from packetserver.provision.installation import prepare_installation
 from packetserver.security.credentials import Credentials
@@ -113,7 +114,7 @@ def _session(engine: Engine, elements: Sequence[str]) -> Iterator[tuple[Item, Se
 
 def _answered(engine: Engine, item: Item, meta: Sequence[str]) -> int:
     packet = Packet(CLIENT, (Transaction(1, tuple(meta), (item,)),))
-    spool = RecordSpool(UTF_8, SPOOL_BYTES)
+    spool = spool_of(UTF_8, SPOOL_BYTES)
     try:
         responses: tuple[Response, ...] = engine.process(packet, Options(), HOST, HOST, spool)
         assert [each.errors for each in responses] == [()]

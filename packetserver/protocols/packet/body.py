@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import itertools
-import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack
 from http import HTTPStatus
-from typing import IO, Protocol
+from typing import Protocol
 
 from werkzeug.wrappers import Request
 
@@ -18,9 +17,10 @@ from packetserver.errors import (
     PacketServerError,
     PacketTooLarge,
     PacketTooSlow,
-    ServerBusy,
+    TryAgainLater,
 )
 from packetserver.protocols.packet.content_coding import unpacker_of
+from packetserver.protocols.spools import SpoolFile, Spools
 
 CHUNK_BYTES = 64 * 1024
 MOST_IN_MEMORY = 256 * 1024
@@ -122,7 +122,7 @@ class RequestBody:
         try:
             while self._taken < most and self._take():
                 pass
-        except (PacketError, ServerBusy):
+        except (PacketError, TryAgainLater):
             return
 
     def _take(self) -> bytes:
@@ -143,18 +143,19 @@ class ArrivedBody:
     It is kept in memory, or in a temporary file when it is long.
     """
 
-    def __init__(self, body: RequestBody) -> None:
+    def __init__(self, body: RequestBody, spools: Spools) -> None:
         """Read the body, and what a refused client still sends; its error waits for ``check``."""
         self.size = 0
         self._start: list[bytes] = []
-        self._file: IO[bytes] | None = None
+        self._spools = spools
+        self._file: SpoolFile | None = None
         self._failure: PacketServerError | None = None
         with ExitStack() as failing:
             failing.callback(self.close)
             try:
                 for chunk in body.chunks():
                     self._keep(chunk)
-            except (PacketError, ServerBusy) as failure:
+            except (PacketError, TryAgainLater) as failure:
                 self._failure = failure
                 body.drain()
             failing.pop_all()
@@ -185,9 +186,6 @@ class ArrivedBody:
         if self.size <= MOST_IN_MEMORY:
             self._start.append(chunk)
             return
-        try:
-            if self._file is None:
-                self._file = tempfile.TemporaryFile()  # noqa: SIM115 - closed by close
-            self._file.write(chunk)
-        except OSError as error:
-            raise ServerBusy(f"a long packet cannot be kept: {error.strerror}") from error
+        if self._file is None:
+            self._file = self._spools.file()
+        self._file.write(chunk)

@@ -19,6 +19,7 @@ from packetserver.engine.document_record import Document
 from packetserver.engine.documents import Documents
 from packetserver.errors import PacketError, PacketServerError, PacketTooLarge, TryAgainLater
 from packetserver.protocols import fault_number
+from packetserver.protocols.incoming import Incoming
 from packetserver.protocols.packet.body import REFUSED_WITH, RequestBody
 from packetserver.protocols.packet.builder import CREDENTIALS, read_integer
 from packetserver.protocols.packet.forms import (
@@ -63,12 +64,14 @@ class Form:
     received: ReceivedFile | None = None
 
 
-def process_document(documents: Documents, host: str, asked: Request, places: Places) -> Response:
+def process_document(
+    documents: Documents, incoming: Incoming, host: str, asked: Request, places: Places
+) -> Response:
     """Answer the request; ``host`` is the name that the client used for this server."""
     if asked.method in {"GET", "HEAD"}:
         return _page(ABOUT)
     try:
-        complaints = _stored(documents, host, asked, places)
+        complaints = _stored(documents, incoming, host, asked, places)
     except PacketTooLarge:
         most = documents.library.largest
         sentence = f"{FILE}: longer than the {most} bytes that this server takes"
@@ -90,15 +93,15 @@ def process_document(documents: Documents, host: str, asked: Request, places: Pl
     return _refusal(complaints) if complaints else _page(STORED)
 
 
-def _stored(documents: Documents, host: str, asked: Request, places: Places) -> tuple[str, ...]:
+def _stored(
+    documents: Documents, incoming: Incoming, host: str, asked: Request, places: Places
+) -> tuple[str, ...]:
     """Read the whole form and store its file; a refused one is read to its end, or nearly so."""
     body = RequestBody.of(asked, documents.library.largest + MOST_FIELD_BYTES)
     with contextlib.ExitStack() as kept:
         try:
             events = _events(asked, body.chunks())
-            form = read_form(
-                events, lambda chunks: kept.enter_context(documents.library.received(chunks))
-            )
+            form = read_form(events, lambda chunks: kept.enter_context(incoming.received(chunks)))
         except PacketServerError:
             body.drain()
             raise

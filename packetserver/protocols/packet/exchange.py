@@ -31,8 +31,10 @@ from packetserver.protocols.packet.charsets import OutputEncoding
 from packetserver.protocols.packet.decoding import DecodedBody, response_encoding
 from packetserver.protocols.packet.forms import find_packet
 from packetserver.protocols.packet.reader import PacketReader
-from packetserver.protocols.packet.writer import RecordSpool, document, fault_document
+from packetserver.protocols.packet.record_spool import AnswerLimits, RecordSpool
+from packetserver.protocols.packet.writer import document, fault_document
 from packetserver.protocols.places import Places
+from packetserver.protocols.spools import Spools
 from packetserver.settings import Settings
 
 logger = logging.getLogger(__name__)
@@ -75,9 +77,12 @@ class Exchange:
     is refused half-way is answered in it too.
     """
 
-    def __init__(self, engine: PacketEngine, settings: Settings, asked: Request) -> None:
+    def __init__(
+        self, engine: PacketEngine, settings: Settings, spools: Spools, asked: Request
+    ) -> None:
         self._engine = engine
         self._settings = settings
+        self._spools = spools
         self._request = asked
         self._charset = asked.mimetype_params.get("charset")
         self._reader = PacketReader(Limits(settings.max_packet_elements, settings.max_packet_depth))
@@ -94,6 +99,9 @@ class Exchange:
         except ServerBusy as refusal:
             logger.warning("A packet is sent away: %s", refusal)
             return self._later(TOO_MUCH)
+        except SpoolRefused as refusal:
+            logger.warning("A packet or its answer finds no room: %s", refusal)
+            return self._later(_reason(refusal))
         except StoreUnavailable as failure:
             logger.warning("A packet is answered with 503: %s", failure)
             return self._later(_reason(failure))
@@ -105,13 +113,15 @@ class Exchange:
             )
 
     def packet(self) -> Packet:
-        """Read the whole packet. Raises PacketError and ServerBusy."""
+        """Read the whole packet. Raises PacketError and TryAgainLater."""
         with contextlib.closing(self._arrived()) as body:
             return self._read(body)
 
     def _arrived(self) -> ArrivedBody:
         """The body once it is there, or as much of it as could be read."""
-        return ArrivedBody(RequestBody.of(self._request, self._settings.max_body_bytes))
+        return ArrivedBody(
+            RequestBody.of(self._request, self._settings.max_body_bytes), self._spools
+        )
 
     def _read(self, body: ArrivedBody) -> Packet:
         kind, parameters = self._request.mimetype, self._request.mimetype_params
@@ -127,7 +137,10 @@ class Exchange:
     def _processed(self, packet: Packet) -> Response:
         encoding = self._encoding()
         with contextlib.ExitStack() as resources:
-            spool = RecordSpool(encoding, self._settings.spool_memory_bytes)
+            limits = AnswerLimits(
+                self._settings.spool_memory_bytes, self._settings.max_answer_bytes
+            )
+            spool = RecordSpool(encoding, self._spools, limits)
             resources.callback(spool.close)
             responses = self._engine.process(
                 packet,
@@ -184,7 +197,7 @@ def _reason(failure: StoreUnavailable) -> str:
                 " look first, unless its records are named by guids."
             )
         case SpoolRefused():
-            return "The server has no room for the answer."
+            return "The server has no room for long packets and answers."
         case StoreBusy():
             return "The database has too much to do."
         case _:

@@ -25,6 +25,7 @@ from packetserver.errors import (
     TryAgainLater,
 )
 from packetserver.protocols import UNHEEDED, fault_number
+from packetserver.protocols.incoming import Incoming
 from packetserver.protocols.packet.body import REFUSED_WITH, RequestBody
 from packetserver.protocols.packet.builder import Limits
 from packetserver.protocols.packet.decoding import DecodedBody
@@ -36,7 +37,6 @@ from packetserver.protocols.packet.package_zip import unpacked
 from packetserver.protocols.places import Places
 from packetserver.security.credentials import Credentials
 from packetserver.settings import Settings
-from packetserver.store.file_library import FileLibrary
 from packetserver.store.guid_columns import SYSTEM
 
 logger = logging.getLogger(__name__)
@@ -79,19 +79,19 @@ def bounds_of(settings: Settings) -> Bounds:
 def take_package(
     packages: PackageTaker,
     settings: Settings,
-    library: FileLibrary,
+    incoming: Incoming,
     host: str,
     asked: Request,
     places: Places,
 ) -> Response:
     """Answer the request; ``host`` is the name that the client used for this server.
 
-    ``library`` keeps the package while it comes.
+    ``incoming`` keeps the package while it comes.
     """
     if asked.method in {"GET", "HEAD"}:
         return _text("Sync clients post their packages to this address.")
     try:
-        return _outcome(_taken(packages, bounds_of(settings), library, host, asked, places))
+        return _outcome(_taken(packages, bounds_of(settings), incoming, host, asked, places))
     except PacketServerError as error:
         return _refusal(error)
     except Exception:
@@ -124,19 +124,19 @@ def _refusal(error: PacketServerError) -> Response:
 def _taken(
     packages: PackageTaker,
     bounds: Bounds,
-    library: FileLibrary,
+    incoming: Incoming,
     host: str,
     asked: Request,
     places: Places,
 ) -> Upload:
     """Read the whole form, and only then the package in it; a refused one is read to its end."""
     body = RequestBody.of(asked, bounds.packed + MOST_FIELD_BYTES)
-    incoming = FileLibrary(library.folder, bounds.packed)
+    limited = incoming.limited(bounds.packed)
     with contextlib.ExitStack() as kept:
         try:
             form = read_form(
                 _events(asked, body.chunks()),
-                lambda chunks: kept.enter_context(incoming.received(chunks)),
+                lambda chunks: kept.enter_context(limited.received(chunks)),
                 FILE,
             )
         except PacketServerError:

@@ -15,12 +15,14 @@ from werkzeug.exceptions import HTTPException, InternalServerError
 from werkzeug.wrappers import Request, Response
 
 from packetserver.protocols import fault_number
+from packetserver.protocols.incoming import Incoming
 from packetserver.protocols.packet.charsets import UTF_8
 from packetserver.protocols.packet.documents import MOST_FIELD_BYTES, process_document
 from packetserver.protocols.packet.exchange import Exchange, PacketEngine, host_of, reply
 from packetserver.protocols.packet.package_download import send_package
 from packetserver.protocols.packet.package_upload import take_package
 from packetserver.protocols.places import Places
+from packetserver.protocols.spools import Spools
 from packetserver.settings import Settings
 
 if TYPE_CHECKING:
@@ -65,19 +67,35 @@ class PacketAddresses:
     """
 
     def __init__(
-        self, others: WSGIApplication, engine: PacketEngine, settings: Settings, places: Places
+        self,
+        others: WSGIApplication,
+        engine: PacketEngine,
+        settings: Settings,
+        places: Places,
+        spools: Spools,
     ) -> None:
         self._others = others
         self._handlers: Mapping[str, Callable[[Request], Response]] = {
-            "ProcessPacket.do": lambda asked: _process_packet(engine, settings, asked, places),
+            "ProcessPacket.do": lambda asked: _process_packet(
+                engine, settings, spools, asked, places
+            ),
             "ProcessSyncPackageDownload.do": lambda asked: _send_package(
-                engine, settings, asked, places
+                engine, settings, spools, asked, places
             ),
             "ProcessClientSyncPackage.do": lambda asked: take_package(
-                engine.packages, settings, engine.documents.library, host_of(asked), asked, places
+                engine.packages,
+                settings,
+                Incoming(engine.documents.library, spools),
+                host_of(asked),
+                asked,
+                places,
             ),
             "ProcessDocument.do": lambda asked: process_document(
-                engine.documents, host_of(asked), asked, places
+                engine.documents,
+                Incoming(engine.documents.library, spools),
+                host_of(asked),
+                asked,
+                places,
             ),
         }
 
@@ -105,20 +123,20 @@ def _unknown_action(asked: Request) -> Response:
 
 
 def _process_packet(
-    engine: PacketEngine, settings: Settings, asked: Request, places: Places
+    engine: PacketEngine, settings: Settings, spools: Spools, asked: Request, places: Places
 ) -> Response:
     if asked.query_string and asked.args.get("command") == "ReloadSyncMap":
         # The catalogue never changes while the server runs: there is nothing to load again.
         return reply([EMPTY_ANSWER], UTF_8, len(EMPTY_ANSWER))
     if asked.method in {"GET", "HEAD"}:
         return about_page()
-    return Exchange(engine, settings, asked).answer(places)
+    return Exchange(engine, settings, spools, asked).answer(places)
 
 
 def _send_package(
-    engine: PacketEngine, settings: Settings, asked: Request, places: Places
+    engine: PacketEngine, settings: Settings, spools: Spools, asked: Request, places: Places
 ) -> Response:
     if asked.method in {"GET", "HEAD"}:
         return about_page()
-    exchange = Exchange(engine, settings, asked)
+    exchange = Exchange(engine, settings, spools, asked)
     return send_package(engine.packages, exchange.packet, host_of(asked), asked, places)

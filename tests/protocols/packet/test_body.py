@@ -101,8 +101,8 @@ def test_a_long_body_is_kept_on_disk_until_it_is_there(
 ) -> None:
     files = []
 
-    def temporary_file() -> IO[bytes]:
-        files.append(make())
+    def temporary_file(**options: object) -> IO[bytes]:
+        files.append(make(**options))
         return files[-1]
 
     make = tempfile.TemporaryFile
@@ -117,6 +117,9 @@ def test_a_long_body_is_kept_on_disk_until_it_is_there(
 
 class FullDisk(io.BytesIO):
     """A file on a disk that takes no more."""
+
+    def __init__(self, **_options: object) -> None:
+        super().__init__()
 
     def write(self, _content: object, /) -> int:
         raise OSError(errno.ENOSPC, "No space left on device")

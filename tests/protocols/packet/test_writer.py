@@ -14,13 +14,13 @@ from defusedxml.ElementTree import fromstring
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from lxml import etree
+from spooling import spool_of
 
 from packetserver.engine.answers import RecordSet, Response
 from packetserver.errors import TransactionFailure
 from packetserver.protocols.packet.charsets import output_encoding
 from packetserver.protocols.packet.writer import (
     SPECIAL,
-    RecordSpool,
     document,
     escape,
     escape_attribute,
@@ -46,7 +46,7 @@ def written(
 ) -> tuple[int, bytes]:
     """The announced length and the bytes of one response with these records."""
     chosen = output_encoding(encoding)
-    with closing(RecordSpool(chosen, 100)) as spool:
+    with closing(spool_of(chosen, 100)) as spool:
         for action, names, texts in records:
             spool.write(action, names, texts)
         found = RecordSet("accountList", len(records), total, 0, spool.position())
@@ -89,7 +89,7 @@ def test_the_quick_look_at_a_text_misses_nothing() -> None:
 
 def test_an_error_has_its_lines_and_no_records() -> None:
     chosen = output_encoding("UTF-8")
-    with closing(RecordSpool(chosen, 100)) as spool:
+    with closing(spool_of(chosen, 100)) as spool:
         spool.write("select", ("id",), ("1",))
         found = RecordSet("account", 1, None, 0, spool.position())
         responses = [
@@ -107,7 +107,7 @@ def test_an_error_has_its_lines_and_no_records() -> None:
 
 def test_each_response_has_its_own_range_of_the_spool() -> None:
     chosen = output_encoding("UTF-16")
-    with closing(RecordSpool(chosen, 100)) as spool:
+    with closing(spool_of(chosen, 100)) as spool:
         ranges = []
         for number in range(50):
             start = spool.position()
@@ -229,7 +229,7 @@ def test_what_is_no_name_fails_its_transaction(name: str) -> None:
 
 
 def test_a_refused_name_is_refused_again_and_leaves_nothing_behind() -> None:
-    with closing(RecordSpool(output_encoding("UTF-8"), 100)) as spool:
+    with closing(spool_of(output_encoding("UTF-8"), 100)) as spool:
         spool.write("select", ("id",), ("1",))
         end = spool.position()
         for _ in range(2):
@@ -256,7 +256,7 @@ def test_a_long_list_takes_no_memory() -> None:
     names = tuple(f"field{number}" for number in range(20))
     texts = tuple("some value" for _ in names)
     tracemalloc.start()
-    with closing(RecordSpool(chosen, 100_000)) as spool:
+    with closing(spool_of(chosen, 100_000)) as spool:
         for _ in range(20_000):
             spool.write("select", names, texts)
         found = RecordSet("accountList", 20_000, None, 0, spool.position())
@@ -270,7 +270,7 @@ def test_a_long_list_takes_no_memory() -> None:
 
 def test_ten_thousand_short_responses_come_in_few_pieces() -> None:
     chosen = output_encoding("UTF-8")
-    with closing(RecordSpool(chosen, 100)) as spool:
+    with closing(spool_of(chosen, 100)) as spool:
         length, pieces = document([Response(number) for number in range(10_000)], spool, chosen)
         sizes = [len(piece) for piece in pieces]
     assert sum(sizes) == length
