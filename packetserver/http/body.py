@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import io
-import tempfile
 import threading
-from typing import IO, Any
+from typing import Any
 
 from gunicorn.asgi.parser import ParseError, PythonProtocol  # type: ignore[import-untyped]
 
-from packetserver.errors import ServerBusy
+from packetserver.errors import ServerBusy, TryAgainLater
+from packetserver.protocols.spools import SpoolFile, Spools
 
 FREE_BYTES = 16 * 1024
 """What every body may have in memory without being counted: small packets always find room."""
@@ -28,9 +28,13 @@ HEAD_OF_CHUNKS = b"POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n"
 
 
 class Room:
-    """How much of bodies a process keeps at a time; safe to use from many threads."""
+    """How much of bodies a process keeps at a time; safe to use from many threads.
 
-    def __init__(self, disk: int, memory: int = MEMORY_BYTES) -> None:
+    ``spools`` are where what it keeps on disk lies, and bound that together with all else there.
+    """
+
+    def __init__(self, spools: Spools, disk: int, memory: int = MEMORY_BYTES) -> None:
+        self.spools = spools
         self._disk = disk
         self._memory = memory
         self._lock = threading.Lock()
@@ -73,7 +77,7 @@ class ArrivingBody:
         self._room = room
         self._chunks = _chunk_reader(self._keep) if declared is None else None
         self._held = bytearray()
-        self._file: IO[bytes] | None = None
+        self._file: SpoolFile | None = None
         self._memory = self._disk = 0
         self._failure: Exception | None = None
         self.size = 0
@@ -104,7 +108,7 @@ class ArrivingBody:
         """Take what has arrived; what is left over belongs to the next request."""
         try:
             return self._feed(data)
-        except (ServerBusy, ParseError) as failure:
+        except (TryAgainLater, ParseError) as failure:
             self.refuse(failure)
             return b""
 
@@ -157,14 +161,11 @@ class ArrivingBody:
         if self._file is None and self._fits_into_memory():
             self._held += piece
             return
-        try:
-            if self._file is None:
-                self._file = tempfile.TemporaryFile()  # noqa: SIM115 - closed by close
-                self._write(self._file, bytes(self._held))
-                self._held = bytearray(self._held[:FIRST_BYTES] or piece[:FIRST_BYTES])
-            self._write(self._file, piece)
-        except OSError as error:
-            raise ServerBusy(f"a long packet cannot be kept: {error.strerror}") from error
+        if self._file is None:
+            self._file = self._room.spools.file()
+            self._write(self._file, bytes(self._held))
+            self._held = bytearray(self._held[:FIRST_BYTES] or piece[:FIRST_BYTES])
+        self._write(self._file, piece)
 
     def _fits_into_memory(self) -> bool:
         if self.size <= FREE_BYTES:
@@ -175,7 +176,7 @@ class ArrivingBody:
         self._memory += wanted
         return True
 
-    def _write(self, file: IO[bytes], data: bytes) -> None:
+    def _write(self, file: SpoolFile, data: bytes) -> None:
         self._room.take_disk(len(data))
         self._disk += len(data)
         file.write(data)

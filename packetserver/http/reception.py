@@ -9,6 +9,7 @@ from functools import partial
 from packetserver.protocols.doors import HEALTH
 from packetserver.protocols.packet.exchange import overload
 from packetserver.protocols.packet.routes import longest_body
+from packetserver.protocols.spools import Spools
 from packetserver.settings import Settings
 
 
@@ -21,6 +22,7 @@ class Reception:
     places: int
     most_waiting: int
     longest_wait: float
+    spools: Spools
     room_bytes: int
     longest_body: Callable[[str], int]
     is_probe: Callable[[str], bool]
@@ -37,6 +39,7 @@ class Reception:
             places=settings.threads,
             most_waiting=settings.max_waiting,
             longest_wait=settings.wait_seconds,
+            spools=Spools.of(settings),
             # A single packet of the length that is allowed must always find room, drained or not.
             room_bytes=max(settings.max_arriving_bytes, 2 * longest + 1024**2),
             longest_body=partial(longest_body, settings),

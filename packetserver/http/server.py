@@ -46,7 +46,7 @@ class Server:
         self._terms = Terms(
             configuration=worker.cfg,
             patience=reception.patience,
-            room=Room(reception.room_bytes),
+            room=Room(reception.spools, reception.room_bytes),
             longest_body=reception.longest_body,
             is_probe=reception.is_probe,
             clock=time.monotonic,

@@ -124,8 +124,8 @@ class SpoolFile:
         self._spools.give_back(self._size - size)
         self._size = size
 
-    def read(self, size: int) -> bytes:
-        """Up to so many bytes; none at the end."""
+    def read(self, size: int = -1) -> bytes:
+        """Up to so many bytes, or all; none at the end."""
         with _disk_errors():
             return self._file.read(size)
 

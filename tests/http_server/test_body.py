@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Iterator, Sequence
+from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
@@ -12,16 +13,19 @@ from gunicorn.http.unreader import IterUnreader
 from hypothesis import given
 from hypothesis import strategies as st
 
-from packetserver.errors import PacketTooSlow, ServerBusy
+from packetserver.errors import PacketTooSlow, ServerBusy, SpoolRefused
 from packetserver.http.body import FIRST_BYTES, FREE_BYTES, MOST_IN_MEMORY, ArrivingBody, Room
+from packetserver.protocols.spools import Spools
+from packetserver.settings import Settings
 
+SPOOLS = Spools.of(Settings())
 LIMIT = 10 * MOST_IN_MEMORY
 REST = b"GET / HTTP/1.1\r\n"
 
 
 @pytest.fixture
 def room() -> Room:
-    return Room(disk=LIMIT, memory=LIMIT)
+    return Room(SPOOLS, disk=LIMIT, memory=LIMIT)
 
 
 def pieces_of(content: bytes, cuts: Sequence[int]) -> Iterator[bytes]:
@@ -36,7 +40,7 @@ def fed(body: ArrivingBody, pieces: Iterator[bytes]) -> bytes:
 
 @given(st.binary(), st.lists(st.integers(0)))
 def test_a_body_is_whole_when_its_length_is_there(content: bytes, cuts: list[int]) -> None:
-    body = ArrivingBody(len(content), LIMIT, Room(0, 0))
+    body = ArrivingBody(len(content), LIMIT, Room(SPOOLS, 0, 0))
     assert fed(body, pieces_of(content + REST, cuts)) == REST
     assert (body.is_whole, body.is_refused, body.size) == (True, False, len(content))
     assert body.stream().read() == content
@@ -46,7 +50,7 @@ def test_a_body_is_whole_when_its_length_is_there(content: bytes, cuts: list[int
 def test_chunks_are_what_gunicorn_reads_from_a_connection(chunks, extension, data) -> None:
     lines = [b"%X%s\r\n%s\r\n" % (len(each), extension.encode(), each) for each in chunks]
     sent = b"".join(lines) + b"0\r\n" + data.draw(st.sampled_from([b"", b"A: b\r\n"])) + b"\r\n"
-    body = ArrivingBody(None, LIMIT, Room(0, 0))
+    body = ArrivingBody(None, LIMIT, Room(SPOOLS, 0, 0))
     assert fed(body, pieces_of(sent + REST, data.draw(st.lists(st.integers(0))))) == REST
     request = SimpleNamespace(parse_headers=lambda *_, **__: [])
     expected = ChunkedReader(request, IterUnreader(iter([sent])))
@@ -80,20 +84,20 @@ def test_a_long_body_is_on_disk_and_nothing_of_it_stays(room: Room, size: int) -
 
 
 def test_a_body_goes_to_the_disk_when_others_have_the_memory() -> None:
-    room = Room(disk=LIMIT, memory=1000)
+    room = Room(SPOOLS, disk=LIMIT, memory=1000)
     content = b"x" * (FREE_BYTES + 1001)
     body = ArrivingBody(len(content), LIMIT, room)
     body.feed(content)
     assert (room.on_disk, room.in_memory) == (len(content), 0)
     assert body.stream().read() == content
     body.close()
-    small = ArrivingBody(FREE_BYTES, LIMIT, Room(0, 0))
+    small = ArrivingBody(FREE_BYTES, LIMIT, Room(SPOOLS, 0, 0))
     small.feed(b"x" * FREE_BYTES)
     assert small.is_whole
 
 
 def test_a_body_without_room_is_refused_at_once_and_its_beginning_is_kept() -> None:
-    room = Room(disk=MOST_IN_MEMORY + 1000, memory=LIMIT)
+    room = Room(SPOOLS, disk=MOST_IN_MEMORY + 1000, memory=LIMIT)
     body = ArrivingBody(LIMIT, LIMIT, room)
     while not body.is_over:
         body.feed(b"<app/>" + b"x" * 50_000)
@@ -118,7 +122,7 @@ def test_a_body_that_says_to_be_too_long_is_not_waited_for(room: Room) -> None:
 
 
 def test_chunks_are_taken_until_they_are_too_many() -> None:
-    body = ArrivingBody(None, 1000, Room(0, 0))
+    body = ArrivingBody(None, 1000, Room(SPOOLS, 0, 0))
     body.feed(b"3E8\r\n" + b"x" * 1000 + b"\r\n")
     assert not body.is_over
     body.feed(b"1\r\nx\r\n")
@@ -135,3 +139,22 @@ def test_whoever_reads_what_was_given_up_hears_why(room: Room) -> None:
     assert stream.read(64 * 1024) == b"x" * FIRST_BYTES
     with pytest.raises(PacketTooSlow, match="too slow"):
         stream.read(1)
+
+
+def test_a_body_that_finds_no_room_among_all_spools_is_refused(tmp_path: Path) -> None:
+    spools = Spools(tmp_path / "spools", 2 * MOST_IN_MEMORY)
+    room = Room(spools, LIMIT, 0)
+    first, second = (ArrivingBody(LIMIT, LIMIT, room) for _ in range(2))
+    first.feed(b"<first/>" + b"x" * MOST_IN_MEMORY)
+    second.feed(b"<second/>" + b"x" * MOST_IN_MEMORY)
+    assert (first.is_refused, second.is_refused) == (False, True)
+    stream = second.stream()
+    assert stream.read(FIRST_BYTES).startswith(b"<second/>")
+    with pytest.raises(SpoolRefused):
+        stream.read(1)
+    first.close()
+    third = ArrivingBody(LIMIT, LIMIT, room)
+    third.feed(b"<third/>" + b"x" * MOST_IN_MEMORY)
+    assert not third.is_refused
+    third.close()
+    assert [each.name for each in (tmp_path / "spools").iterdir()] == ["usage"]

@@ -24,7 +24,10 @@ from packetserver.http.connection import (
 )
 from packetserver.http.head import LONGEST_HEAD
 from packetserver.http.states import State, Step
+from packetserver.protocols.spools import Spools
+from packetserver.settings import Settings
 
+SPOOLS = Spools.of(Settings())
 PATIENCE, LIMIT = 60.0, 1_000_000
 CLIENT = ("127.0.0.1", 12345)
 POST = b"POST /ProcessPacket.do HTTP/1.1\r\nHost: x\r\n"
@@ -89,7 +92,7 @@ def ends_of(*, is_surplus: bool = False) -> Ends:
     terms = Terms(
         configuration=Config(),
         patience=PATIENCE,
-        room=Room(LIMIT),
+        room=Room(SPOOLS, LIMIT),
         longest_body=lambda _: LIMIT,
         is_probe=lambda path: path == "/healthz",
         clock=lambda: now[0],
