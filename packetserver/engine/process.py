@@ -71,6 +71,22 @@ class Engine:
         """Raises StoreUnavailable when the database does not answer."""
         self.database.ping()
 
+    def recognise(self, packet: Packet, host: str, address: str) -> None:
+        """Find out whether the sender of a packet is let in, before it is read to its end.
+
+        ``packet`` is what is known of it so far. Raises NotAuthorized, which is counted and audited
+        as ``process`` does it, and StoreUnavailable.
+        """
+        credentials = packet.credentials
+        with (
+            self.entrance.attempt(credentials, address, lambda: items_of(packet)) as attempt,
+            unit_of_work(self.database, writes=self.authenticator.upgrades) as work,
+        ):
+            self.authenticator.authenticate(
+                work.connection, credentials, host, self.preferences.now(), attempt
+            )
+            work.commit()
+
     def process(
         self, packet: Packet, options: Options, host: str, address: str, sink: RecordSink
     ) -> tuple[Response, ...]:

@@ -17,6 +17,10 @@ class Sized(Protocol):
         """Its bytes: a large one takes much memory, and the processor for long."""
 
 
+MOST_LARGE_BYTES = 24 * 1024**2
+"""What large requests that are worked on at a time may have together: as values a packet takes five
+times its bytes. One that is longer by itself is worked on alone."""
+
 Request = TypeVar("Request", bound=Sized)
 
 
@@ -24,7 +28,8 @@ class Backlog(Generic[Request]):
     """The places of a process, and the queue before them.
 
     As in packetserver.protocols.places a quarter of the places may be taken by large requests, so
-    that small ones find a place beside. It is one thread's; others may ask whether any wait.
+    that small ones find a place beside; and these may not be too large together. It is one
+    thread's; others may ask whether any wait.
     """
 
     def __init__(
@@ -32,12 +37,12 @@ class Backlog(Generic[Request]):
     ) -> None:
         """``longest_wait`` is in seconds of the clock."""
         self._free = places
-        self._free_for_large = max(1, places // LARGE_SHARE)
+        self._most_large = max(1, places // LARGE_SHARE)
         self._most_waiting = most_waiting
         self._longest_wait = longest_wait
         self._clock = clock
         self._waiting: deque[tuple[float, Request]] = deque()
-        self._large: set[Request] = set()
+        self._large: dict[Request, int] = {}
 
     @property
     def is_waiting(self) -> bool:
@@ -56,21 +61,25 @@ class Backlog(Generic[Request]):
         if self._free <= 0:
             return None
         for index, (_, request) in enumerate(self._waiting):
-            if request.size < LARGE_BYTES or self._free_for_large > 0:
+            size = request.size
+            if size < LARGE_BYTES or self._has_place_for_large(size):
                 del self._waiting[index]
                 self._free -= 1
-                if request.size >= LARGE_BYTES:
-                    self._free_for_large -= 1
-                    self._large.add(request)
+                if size >= LARGE_BYTES:
+                    self._large[request] = size
                 return request
         return None
+
+    def _has_place_for_large(self, size: int) -> bool:
+        if not self._large:
+            return True
+        together = sum(self._large.values()) + size
+        return len(self._large) < self._most_large and together <= MOST_LARGE_BYTES
 
     def finish(self, request: Request) -> None:
         """Its place is free again."""
         self._free += 1
-        if request in self._large:
-            self._large.discard(request)
-            self._free_for_large += 1
+        self._large.pop(request, None)
 
     def late(self) -> Iterator[Request]:
         """Those that have waited too long; they wait no longer."""

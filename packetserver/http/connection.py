@@ -70,7 +70,7 @@ class Connection:
         self.sock = sock
         self.client = client
         self.server = server
-        self.outgoing = Outgoing(sock)
+        self.outgoing = Outgoing(sock, terms.room)
         self.state = State.HANDSHAKE if isinstance(sock, ssl.SSLSocket) else State.HEAD
         self.watched = 0
         """The events that the loop waits for."""
@@ -191,6 +191,7 @@ class Connection:
     def close(self) -> None:
         """Close it, and keep nothing of it."""
         self._forget_request()
+        self.outgoing.close()
         self.sock.close()
 
     def _pending(self) -> int:

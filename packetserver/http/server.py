@@ -12,7 +12,7 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any
 
-from packetserver.errors import PacketTooSlow, ServerBusy
+from packetserver.errors import PacketTooSlow, ServerBusy, TryAgainLater
 from packetserver.http.backlog import Backlog
 from packetserver.http.body import Room
 from packetserver.http.connection import PIECE_BYTES, Connection, Terms
@@ -198,15 +198,25 @@ class Server:
             case Outcome.BROKEN:
                 self._drop(connection)
             case Outcome.SENDING:
-                connection.state = State.SENDING
-                self._renew(connection)
-                self._watch(connection, WRITE)
+                self._begin_sending(connection)
+
+    def _begin_sending(self, connection: Connection) -> None:
+        """A client does not take its answer at once: it waits here, and not in a thread."""
+        try:
+            connection.outgoing.hold()
+        except TryAgainLater as error:
+            self._worker.log.warning("An answer cannot be kept for a slow client: %s", error)
+            self._drop(connection)
+            return
+        connection.state = State.SENDING
+        self._renew(connection)
+        self._watch(connection, WRITE)
 
     def _send_on(self, connection: Connection) -> None:
         """The client takes more of its answer."""
         try:
             is_sent = connection.outgoing.flush()
-        except OSError:
+        except (OSError, TryAgainLater):
             self._drop(connection)
             return
         if is_sent:

@@ -16,10 +16,10 @@ from packetserver.engine.permissions import DENIED
 from packetserver.engine.process import NOT_AUTHORIZED, ROLLED_BACK
 from packetserver.engine.transactions import NOT_FOR_THIS_USER
 from packetserver.engine.validation import FIXED_LINES
-from packetserver.errors import TryAgainLater
+from packetserver.errors import NotAuthorized, TryAgainLater
 from packetserver.operation.families import OTHER
 from packetserver.operation.metrics import Metrics
-from packetserver.operation.requests import CURRENT, Principal
+from packetserver.operation.requests import CURRENT, Principal, RequestFacts
 from packetserver.protocols.packet.exchange import PacketEngine
 from packetserver.security.credentials import Credentials
 
@@ -63,6 +63,17 @@ class ObservedEngine:
         """Raises StoreUnavailable when the database does not answer."""
         self._engine.ping()
 
+    def recognise(self, packet: Packet, host: str, address: str) -> None:
+        """Find out whether a sender is let in; who is not, is counted."""
+        try:
+            self._engine.recognise(packet, host, address)
+        except NotAuthorized:
+            if (facts := CURRENT.get()) is not None:
+                facts.transactions = len(packet.transactions)
+                facts.items = len(packet.transactions[0].items)
+                self._note_refusal(facts)
+            raise
+
     def process(
         self, packet: Packet, options: Options, host: str, address: str, sink: RecordSink
     ) -> tuple[Response, ...]:
@@ -81,9 +92,7 @@ class ObservedEngine:
             facts.outcome = "fault"
             raise
         if is_refused(responses):
-            facts.outcome = "refused"
-            # The audit log may have told more than the answer does.
-            facts.errors = facts.errors or Counter({"not_authorized": 1})
+            self._note_refusal(facts)
             return responses
         for each in responses:
             facts.unheeded.add(each.unheeded)
@@ -93,6 +102,11 @@ class ObservedEngine:
         facts.principal = _principal(packet.credentials)
         self._count(packet, responses, facts.failed)
         return responses
+
+    def _note_refusal(self, facts: RequestFacts) -> None:
+        facts.outcome = "refused"
+        # The audit log may have told more than the answer does.
+        facts.errors = facts.errors or Counter({"not_authorized": 1})
 
     def _count(self, packet: Packet, responses: Sequence[Response], failed: int) -> None:
         records = sum(each.records.count for each in responses if each.records is not None)

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import pytest
 
-from packetserver.http.backlog import Backlog
+from packetserver.http.backlog import MOST_LARGE_BYTES, Backlog
 from packetserver.protocols.places import LARGE_BYTES
 
 
@@ -87,3 +87,22 @@ def test_large_packets_leave_places_for_small_ones(clock: Clock, places: int, la
         assert begun(backlog) == ""
     backlog.finish(packets[0])
     assert begun(backlog) == f"L{large}"
+
+
+def test_what_is_too_large_together_is_worked_on_one_by_one(clock: Clock) -> None:
+    backlog: Backlog[Packet] = Backlog(16, 100, 30, clock)
+    half = MOST_LARGE_BYTES // 2
+    packets = [Packet("a", half), Packet("b", half), Packet("c", LARGE_BYTES), Packet("s")]
+    packets += [Packet("D", 10 * MOST_LARGE_BYTES), Packet("e", LARGE_BYTES)]
+    assert all(map(backlog.add, packets))
+    assert begun(backlog) == "abs"
+    backlog.finish(packets[0])
+    # What is too large for now does not keep others waiting.
+    assert begun(backlog) == "ce"
+    for index in (1, 2, 5):
+        backlog.finish(packets[index])
+    assert begun(backlog) == "D"
+    backlog.add(Packet("f", LARGE_BYTES))
+    assert begun(backlog) == ""
+    backlog.finish(packets[4])
+    assert begun(backlog) == "f"

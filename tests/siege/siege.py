@@ -14,9 +14,9 @@ import tempfile
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
+import long_packets
 import mixed_packets
 import slow_clients
-import strangers
 from finding import Finding, Ground
 from stage import Databases
 
@@ -25,7 +25,8 @@ KINDS = ("sqlite", "postgresql")
 TRIALS: Mapping[str, Callable[[Ground], Iterator[Finding]]] = {
     "slow": slow_clients.trial,
     "mixed": mixed_packets.trial,
-    "strangers": strangers.trial,
+    "strangers": long_packets.strangers,
+    "users": long_packets.users,
 }
 """A trial gets its ground and gives what it finds, line by line; it is named here to be run."""
 
@@ -59,7 +60,7 @@ def _options() -> argparse.Namespace:
     add("--slow", type=int, default=3_000, help="slow connections at a time")
     add("--seconds", type=float, default=20, help="how long the slow ones are endured")
     add("--mixed", type=int, default=32_000, help="packets of the mixture that memory is for")
-    add("--strangers", type=int, default=24, help="long packets that strangers send")
+    add("--long", type=int, default=24, help="long packets that strangers send, and users")
     add("--properties", type=int, default=990_000, help="properties of each of these")
     return parser.parse_args()
 

@@ -15,6 +15,11 @@ from packetserver.security.credentials import Credentials
 SECTION, ITEM, PROPERTY = 2, 3, 4
 """How deep elements stand: the packet itself is 1, what is deeper than a property is left out."""
 
+AUTHENTICATION = "authentication"
+
+MOST_NOTED = 1000
+"""So many items are noted of a packet whose sender is looked for."""
+
 INTEGER = re.compile(r"\s*[+-]?[0-9]{1,10}\s*", re.ASCII)
 
 
@@ -104,7 +109,7 @@ class PacketBuilder:
         elif self._section is None:
             return
         elif self._depth == ITEM:
-            self._start_item(attributes)
+            self._start_item(name, attributes)
         elif self._depth == PROPERTY and self._section == "transaction":
             self._lookup = attributes.get("lookup") or None
             self._start_value()
@@ -126,7 +131,7 @@ class PacketBuilder:
         if self._section is not None:
             if self._depth == SECTION:
                 self._end_section()
-            elif self._section == "authentication":
+            elif self._section == AUTHENTICATION:
                 self._end_credential(name)
             elif self._depth == ITEM:
                 self._end_item(name)
@@ -146,7 +151,7 @@ class PacketBuilder:
             self._section = name
             self._transaction_id = _natural(attributes.get("id", ""))
             self._meta, self._items = [], []
-        elif name == "authentication" and not self._has_authentication:
+        elif name == AUTHENTICATION and not self._has_authentication:
             self._section = name
             self._has_authentication = True
 
@@ -156,8 +161,8 @@ class PacketBuilder:
             self._transactions.append(Transaction(self._transaction_id, meta, tuple(self._items)))
         self._section = None
 
-    def _start_item(self, attributes: dict[str, str]) -> None:
-        if self._section == "authentication":
+    def _start_item(self, _name: str, attributes: dict[str, str]) -> None:
+        if self._section == AUTHENTICATION:
             self._start_value()
         else:
             self._item_attributes, self._properties = attributes, []
@@ -185,3 +190,37 @@ class PacketBuilder:
     def _end_value(self) -> str | None:
         self._in_value = False
         return "".join(self._value) or None
+
+
+class SenderBuilder(PacketBuilder):
+    """Takes of a packet only who sends it, and what its first items are about."""
+
+    @property
+    def is_known(self) -> bool:
+        """Whether all that the packet says of its sender is there."""
+        return self._has_authentication and self._section != AUTHENTICATION
+
+    def packet(self) -> Packet:
+        """The packet as far as it is known: in one transaction, and without values."""
+        credentials = Credentials(**self.credentials) if self._has_authentication else None
+        return Packet(credentials, (Transaction(None, (), tuple(self._items)),))
+
+    def end(self, name: str) -> None:
+        """An element ends."""
+        if self._section == AUTHENTICATION:
+            super().end(name)
+            return
+        if self._depth == SECTION:
+            self._section = None
+        self._depth -= 1
+
+    def _start_section(self, name: str, attributes: dict[str, str]) -> None:
+        items = self._items
+        super()._start_section(name, attributes)
+        self._items = items
+
+    def _start_item(self, name: str, attributes: dict[str, str]) -> None:
+        if self._section == AUTHENTICATION:
+            self._start_value()
+        elif name != "meta" and len(self._items) < MOST_NOTED:
+            self._items.append(Item(name, attributes, ()))

@@ -16,8 +16,10 @@ from packetserver.engine.answers import RecordSink
 from packetserver.engine.documents import Documents
 from packetserver.engine.packages import Packages
 from packetserver.engine.packet import CommitLevel, Options, Packet
+from packetserver.engine.process import NOT_AUTHORIZED
 from packetserver.errors import (
     CommitUnknown,
+    NotAuthorized,
     PacketError,
     ServerBusy,
     SpoolRefused,
@@ -25,12 +27,17 @@ from packetserver.errors import (
     StoreUnavailable,
 )
 from packetserver.protocols import fault_number
-from packetserver.protocols.packet.body import REFUSED_WITH, ArrivedBody, RequestBody
+from packetserver.protocols.packet.body import (
+    CHUNK_BYTES,
+    REFUSED_WITH,
+    ArrivedBody,
+    RequestBody,
+)
 from packetserver.protocols.packet.builder import Limits
 from packetserver.protocols.packet.charsets import OutputEncoding
 from packetserver.protocols.packet.decoding import DecodedBody, response_encoding
 from packetserver.protocols.packet.forms import find_packet
-from packetserver.protocols.packet.reader import PacketReader
+from packetserver.protocols.packet.reader import PacketReader, SenderReader
 from packetserver.protocols.packet.record_spool import AnswerLimits, RecordSpool
 from packetserver.protocols.packet.writer import document, fault_document
 from packetserver.protocols.places import Places
@@ -52,6 +59,12 @@ class PacketEngine(Protocol):
         self, packet: Packet, options: Options, host: str, address: str, sink: RecordSink
     ) -> tuple[answers.Response, ...]:
         """Carry out a packet. Raises StoreUnavailable."""
+
+    def recognise(self, packet: Packet, host: str, address: str) -> None:
+        """Find out whether the sender of a packet is let in, before it is read to its end.
+
+        Raises NotAuthorized, which is counted and audited, and StoreUnavailable.
+        """
 
     def ping(self) -> None:
         """Raises StoreUnavailable when the database does not answer."""
@@ -85,14 +98,15 @@ class Exchange:
         self._spools = spools
         self._request = asked
         self._charset = asked.mimetype_params.get("charset")
-        self._reader = PacketReader(Limits(settings.max_packet_elements, settings.max_packet_depth))
+        self._limits = Limits(settings.max_packet_elements, settings.max_packet_depth)
+        self._reader: PacketReader | SenderReader = PacketReader(self._limits)
         self._declared: str | None = None
 
     def answer(self, places: Places) -> Response:
         """The answer to the request, whatever happens; it is worked on in one of the places."""
         try:
             with contextlib.closing(self._arrived()) as body, places.taken(body.size):
-                return self._processed(self._read(body))
+                return self._answered(body)
         except PacketError as refusal:
             status = REFUSED_WITH.get(type(refusal), HTTPStatus.OK)
             return self._fault(refusal.text, status)
@@ -113,7 +127,7 @@ class Exchange:
             )
 
     def packet(self) -> Packet:
-        """Read the whole packet. Raises PacketError and TryAgainLater."""
+        """Read the whole packet. Raises PacketError, NotAuthorized and TryAgainLater."""
         with contextlib.closing(self._arrived()) as body:
             return self._read(body)
 
@@ -124,15 +138,31 @@ class Exchange:
         )
 
     def _read(self, body: ArrivedBody) -> Packet:
+        """The packet in a body; of a long one from a stranger no more than who sends it is read."""
+        if body.size > CHUNK_BYTES:
+            packet = self._read_by(SenderReader(self._limits), body)
+            host, address = host_of(self._request), self._request.remote_addr or ""
+            self._engine.recognise(packet, host, address)
+        return self._read_by(PacketReader(self._limits), body)
+
+    def _read_by(self, reader: PacketReader | SenderReader, body: ArrivedBody) -> Packet:
+        self._reader = reader
         kind, parameters = self._request.mimetype, self._request.mimetype_params
         try:
             source = find_packet(kind, parameters, body.chunks())
             decoded = DecodedBody(source.chunks, self._charset, source.form_charset)
             self._declared = decoded.encoding.name
-            return self._reader.read(decoded.texts())
+            return reader.read(decoded.texts())
         finally:
             # What the body raised counts more than what its beginning looks like.
             body.check()
+
+    def _answered(self, body: ArrivedBody) -> Response:
+        try:
+            packet = self._read(body)
+        except NotAuthorized:
+            return self._written((answers.Response(None, (NOT_AUTHORIZED,)),))
+        return self._processed(packet)
 
     def _processed(self, packet: Packet) -> Response:
         encoding = self._encoding()
@@ -156,6 +186,14 @@ class Exchange:
             answer = reply(_closing(kept, pieces), encoding, length)
             answer.call_on_close(kept.close)
             return answer
+
+    def _written(self, responses: tuple[answers.Response, ...]) -> Response:
+        """An answer without records."""
+        encoding = self._encoding()
+        limits = AnswerLimits(self._settings.spool_memory_bytes, self._settings.max_answer_bytes)
+        with contextlib.closing(RecordSpool(encoding, self._spools, limits)) as none:
+            length, pieces = document(responses, none, encoding)
+            return reply([b"".join(pieces)], encoding, length)
 
     def _fault(self, text: str, status: HTTPStatus = HTTPStatus.OK) -> Response:
         encoding = self._encoding()

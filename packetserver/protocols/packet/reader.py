@@ -13,7 +13,7 @@ from xml.parsers import expat
 
 from packetserver.engine.packet import Packet
 from packetserver.errors import PacketError
-from packetserver.protocols.packet.builder import Limits, PacketBuilder
+from packetserver.protocols.packet.builder import Limits, PacketBuilder, SenderBuilder
 
 LEADING = "\ufeff \t\r\n"
 """What may stand before a packet: blanks, and what is left of a byte order mark."""
@@ -49,8 +49,7 @@ class PacketReader:
     @property
     def asked_encoding(self) -> str | None:
         """What `authentication/encoding` says, also when the packet is refused later."""
-        encoding = self._builder.credentials.get("encoding")
-        return encoding if isinstance(encoding, str) else None
+        return _asked_encoding(self._builder)
 
     def read(self, texts: Iterable[str]) -> Packet:
         """Read a packet from the pieces of its text.
@@ -60,6 +59,30 @@ class PacketReader:
         for _ in parsed(texts, self._builder):
             pass
         return self._builder.packet()
+
+
+class SenderReader:
+    """Reads a packet until it has said all that it says of its sender, and keeps nothing else."""
+
+    def __init__(self, limits: Limits) -> None:
+        self._builder = SenderBuilder(limits)
+
+    @property
+    def asked_encoding(self) -> str | None:
+        """What `authentication/encoding` says."""
+        return _asked_encoding(self._builder)
+
+    def read(self, texts: Iterable[str]) -> Packet:
+        """The packet as far as it is read. Raises PacketError as PacketReader does, up to there."""
+        for _ in parsed(texts, self._builder):
+            if self._builder.is_known:
+                break
+        return self._builder.packet()
+
+
+def _asked_encoding(builder: PacketBuilder) -> str | None:
+    encoding = builder.credentials.get("encoding")
+    return encoding if isinstance(encoding, str) else None
 
 
 class Builder(Protocol):
