@@ -14,10 +14,11 @@ from packetserver.engine.assembly import build_engine
 from packetserver.engine.process import Engine
 from packetserver.errors import StoreUnavailable
 from packetserver.operation.access import may_read_metrics
+from packetserver.operation.disks import Disks
 from packetserver.operation.metrics import Metrics
 from packetserver.operation.observed_engine import ObservedEngine
 from packetserver.operation.observer import Observer
-from packetserver.operation.readiness import why_not_ready
+from packetserver.operation.readiness import disks_of, why_not_ready
 from packetserver.operation.scrape import Scrape
 from packetserver.protocols.addresses import PlainAddresses
 from packetserver.protocols.doors import behind_doors
@@ -37,12 +38,13 @@ def create_app(settings: Settings | None = None, engine: PacketEngine | None = N
     settings = settings if settings is not None else load_settings(os.environ)
     engine = engine if engine is not None else build_engine(settings)
     spools = Spools.of(settings)
+    disks = disks_of(engine, spools)
     metrics = Metrics()
     observed = ObservedEngine(engine, metrics, _targets(engine))
     app = Flask("packetserver", static_folder=None)
     app.add_url_rule("/", view_func=about_page)
     app.add_url_rule("/healthz", "healthz", lambda: _health(observed))
-    app.add_url_rule("/readyz", "readyz", lambda: _readiness(engine))
+    app.add_url_rule("/readyz", "readyz", lambda: _readiness(engine, disks))
     scrape = Scrape(metrics, engine)
     app.add_url_rule("/metrics", "metrics", lambda: _metrics(settings, scrape))
     metrics.watch(*_pools(engine))
@@ -71,8 +73,8 @@ def _health(engine: PacketEngine) -> Response:
     return Response("ok\n", mimetype="text/plain")
 
 
-def _readiness(engine: PacketEngine) -> Response:
-    reason = why_not_ready(engine)
+def _readiness(engine: PacketEngine, disks: Disks) -> Response:
+    reason = why_not_ready(engine, disks)
     if reason is None:
         return Response("ready\n", mimetype="text/plain")
     return Response(f"{reason}\n", 503, mimetype="text/plain")

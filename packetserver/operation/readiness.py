@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import logging
 import os
+from pathlib import Path
 
 from sqlalchemy import Connection, text
 from sqlalchemy.exc import SQLAlchemyError
 
 from packetserver.engine.process import Engine
 from packetserver.errors import ProvisionError, StoreUnavailable
+from packetserver.operation.disks import Disks
+from packetserver.protocols.spools import Spools
 from packetserver.provision.installation import require_ready
 from packetserver.store.database import Database
+from packetserver.store.free_space import MOST_LEFT_ALONE
 
 logger = logging.getLogger(__name__)
 
@@ -23,6 +27,9 @@ NO_WRITING = (
     "The database can be read but not written: it is a standby, or its user or the database is set"
     " to read only."
 )
+LITTLE_BYTES = 16 * 1024**2
+"""With less than that free a disk is as good as full, for what is short as well."""
+
 NO_FILE_WRITING = "The file of the database, or its folder, may not be written."
 
 
@@ -45,7 +52,7 @@ STOP = Stopping()
 """Of this process; gunicorn's hook `post_worker_init` has it follow the worker."""
 
 
-def why_not_ready(engine: object) -> str | None:
+def why_not_ready(engine: object, disks: Disks) -> str | None:
     """What keeps packets from being carried out, in a sentence; None when nothing does.
 
     The catalogue is loaded and whole, or there would be no engine.
@@ -57,7 +64,7 @@ def why_not_ready(engine: object) -> str | None:
     try:
         with engine.database.connect() as connection:
             require_ready(connection, engine.schema)
-            return why_not_writable(engine.database, connection)
+            reason = why_not_writable(engine.database, connection)
     except StoreUnavailable as failure:
         return failure.sentence
     except SQLAlchemyError:
@@ -66,6 +73,17 @@ def why_not_ready(engine: object) -> str | None:
     except ProvisionError as error:
         sentence = str(error)
         return f"{sentence[0].upper()}{sentence[1:]}."
+    return disks.why_not_writable() if reason is None else reason
+
+
+def disks_of(engine: object, spools: Spools) -> Disks:
+    """The disks that packets need: of the database's file, of spools, and of files."""
+    places = {"long bodies and answers": (spools.folder, MOST_LEFT_ALONE)}
+    if isinstance(engine, Engine):
+        places["files"] = (engine.preferences.library.folder, LITTLE_BYTES)
+        if engine.database.is_sqlite and (file := engine.database.url.database):
+            places["the database"] = (Path(file).absolute().parent, LITTLE_BYTES)
+    return Disks(places)
 
 
 def why_not_writable(database: Database, connection: Connection) -> str | None:

@@ -22,8 +22,10 @@ from defusedxml.ElementTree import parse
 
 from packetserver.operation.doctor.findings import Check
 from packetserver.operation.gunicorn_hooks import FOLDER_VARIABLE
+from packetserver.protocols.spools import require_own, spool_folder
 from packetserver.setting_kinds import UNIX
 from packetserver.settings import PREFIX, Settings
+from packetserver.store.free_space import existing
 
 INHERITED = ("GUNICORN_FD", "LISTEN_FDS")
 """What tells gunicorn that it is handed sockets which are bound already."""
@@ -52,6 +54,7 @@ def problems_of_files(settings: Settings) -> Iterator[Problem]:
     yield from _system_xml(settings.system_xml)
     yield from _audit_log(settings.audit_log)
     yield from _file_library(settings.file_library)
+    yield from _spools(spool_folder(settings))
     yield from _metrics_folder()
 
 
@@ -173,9 +176,19 @@ def _file_library(folder: Path) -> Iterator[Problem]:
         )
 
 
-def existing(folder: Path) -> Path:
-    """The folder, or the nearest one above it that is there."""
-    return next((each for each in (folder, *folder.absolute().parents) if each.exists()), folder)
+def _spools(folder: Path) -> Iterator[Problem]:
+    place = existing(folder)
+    try:
+        _require_writable(place)
+        if place == folder:
+            require_own(folder)
+    except OSError as error:
+        problem = error.strerror or error
+        yield Problem(
+            Check.DISK,
+            f"{place} cannot be used for long bodies and answers: {problem}",
+            f"let it belong to the user who runs the server, or set {_variable('spool_folder')}",
+        )
 
 
 def _metrics_folder() -> Iterator[Problem]:

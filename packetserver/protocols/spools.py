@@ -87,9 +87,7 @@ class Spools:
     def _make_folder(self) -> None:
         """Make the folder, if nobody has or somebody has tidied up; raises OSError."""
         self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        found = self.folder.stat(follow_symlinks=False)
-        if stat.S_ISLNK(found.st_mode) or found.st_uid not in {os.geteuid(), 0}:
-            raise PermissionError("it belongs to somebody else")
+        require_own(self.folder)
 
 
 class SpoolFile:
@@ -136,6 +134,13 @@ class SpoolFile:
             self._file.close()
         self._spools.give_back(self._size)
         self._size = 0
+
+
+def require_own(folder: Path) -> None:
+    """Raises PermissionError for a folder that somebody else may have put there."""
+    found = folder.stat(follow_symlinks=False)
+    if stat.S_ISLNK(found.st_mode) or found.st_uid not in {os.geteuid(), 0}:
+        raise PermissionError("it belongs to somebody else")
 
 
 def spool_folder(settings: Settings) -> Path:

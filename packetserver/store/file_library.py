@@ -34,6 +34,7 @@ from sqlalchemy import (
 )
 
 from packetserver.errors import Outage, PacketTooLarge, StoreUnavailable
+from packetserver.store.abandoned_files import hold, remove_abandoned
 from packetserver.store.file_names import place_of
 from packetserver.store.unit_of_work import UnitOfWork
 
@@ -140,7 +141,9 @@ class FileLibrary:
         with _disk_errors():
             folder = self.folder / INCOMING
             folder.mkdir(parents=True, exist_ok=True)
+            remove_abandoned(folder)
             file = tempfile.NamedTemporaryFile(dir=folder, delete=False)  # noqa: SIM115
+            hold(file)
         try:
             yield file
         finally:

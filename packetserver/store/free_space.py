@@ -11,13 +11,13 @@ SHARE_LEFT_ALONE = 20
 the database first of all, must not be the one who finds it full."""
 
 
-def room_for(folder: Path, size: int) -> bool:
+def room_for(folder: Path, size: int, most_left_alone: int = MOST_LEFT_ALONE) -> bool:
     """Whether so many bytes can be written in a folder, and as much is free then as is left alone.
 
     Raises OSError when the folder cannot be asked.
     """
     told = os.statvfs(folder)
-    left_alone = min(MOST_LEFT_ALONE, told.f_blocks * told.f_frsize // SHARE_LEFT_ALONE)
+    left_alone = min(most_left_alone, told.f_blocks * told.f_frsize // SHARE_LEFT_ALONE)
     return told.f_bavail * told.f_frsize >= size + left_alone
 
 

@@ -12,11 +12,12 @@ from pathlib import Path
 from packetserver.operation.doctor.findings import Check, Finding, ok, warning, wrong
 from packetserver.operation.start_checks import (
     Problem,
-    existing,
     problems_of_address,
     problems_of_files,
 )
+from packetserver.protocols.spools import spool_folder
 from packetserver.settings import Settings
+from packetserver.store.free_space import existing
 
 LITTLE_BYTES = 1024**3
 HARDLY_ANY_BYTES = 100 * 1024**2
@@ -140,7 +141,7 @@ def _audit_log(file: Path | None) -> Iterator[Finding]:
 def _disks(settings: Settings, database_file: Path | None) -> Iterator[Finding]:
     places = {
         "files": existing(settings.file_library),
-        "temporary files": Path(tempfile.gettempdir()),
+        "long bodies and answers": existing(spool_folder(settings)),
     }
     if database_file is not None:
         places["the database"] = existing(database_file.parent)
