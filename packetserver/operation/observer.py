@@ -168,7 +168,7 @@ def _judge(environ: WSGIEnvironment, facts: RequestFacts) -> None:
         kind, outcome = "too_large", "refused"
     elif facts.status == 408:
         kind, outcome = "too_slow", "refused"
-    elif facts.status in {400, 403, 421}:
+    elif facts.status in {400, 403, 421, 501}:
         kind, outcome = "door", "refused"
     elif facts.outcome is None and _is_packet(environ, facts):
         kind, outcome = "packet", "refused"

@@ -32,6 +32,7 @@ HEALTH = frozenset({"/healthz", "/readyz", "/metrics"})
 
 HOST = re.compile(r"(?:[\w.~%-]+|\[[\da-fA-F:.]+\]?)(?::\d{0,5})?", re.ASCII)
 HTTPS = "https"
+CHUNKED = "chunked"
 
 Refusal = tuple[HTTPStatus, str]
 
@@ -115,6 +116,9 @@ class Doors:
         host = environ.get("HTTP_HOST", "")
         if host and HOST.fullmatch(host) is None:
             return HTTPStatus.BAD_REQUEST, "The header Host is no host name"
+        if environ.get("HTTP_TRANSFER_ENCODING", CHUNKED).strip().lower() != CHUNKED:
+            # Other servers than ours hand on a body that nobody has decoded.
+            return HTTPStatus.NOT_IMPLEMENTED, "A body may be sent in chunks, but not be coded"
         if not (self._hosts or self._require_https) or _is_own_look(environ):
             return None
         if self._require_https and environ["wsgi.url_scheme"] != HTTPS:

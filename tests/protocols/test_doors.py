@@ -231,3 +231,17 @@ def test_an_absolute_target_counts_more_than_the_header(engine: EchoEngine) -> N
     assert heard(engine)[0] == "crm.example"
     assert target(f"http://evil.example{PATH}", "crm.example") == 421
     assert target(f"http://crm.example@evil.example{PATH}", "crm.example") == 400
+
+
+@pytest.mark.parametrize(
+    "coding", ["gzip, chunked", "gzip,chunked", "deflate", "identity", "", "xchunked"]
+)
+def test_a_body_that_is_coded_in_transit_is_not_read(engine: EchoEngine, coding: str) -> None:
+    """As a web server hands it on that does not know the coding either."""
+    response = post(client_of(engine), Transfer_Encoding=coding)
+    assert refusal(response, 501) == "Error: A body may be sent in chunks, but not be coded"
+    assert not engine.calls
+
+
+def test_chunks_are_no_coding(engine: EchoEngine) -> None:
+    assert post(client_of(engine), Transfer_Encoding=" Chunked ").status_code == 200
