@@ -24,8 +24,15 @@ def _references(described: ObjectType, catalogue: Catalogue) -> Problems:
                 yield f"{field.name} references {target}, which is no object"
         if field.references_table and field.references_table not in catalogue.tables:
             yield f"{field.name} references the table {field.references_table}, which is none"
+        if field.references_also and not _has_column(catalogue, field, field.references_also):
+            yield f"{field.name} names records by {field.references_also}, which is no column"
         if field.references_by is not None and described.field(field.references_by.field) is None:
             yield f"{field.name} depends on {field.references_by.field}, which is no field"
+
+
+def _has_column(catalogue: Catalogue, field: Field, column: str) -> bool:
+    table = catalogue.tables.get(catalogue.table_of(field) or "")
+    return table is not None and column in table.columns
 
 
 def _referenced_elements(field: Field) -> Iterator[str]:

@@ -27,6 +27,7 @@ FIELD_KEYS = frozenset(
     {
         *("column", "type", "key", "max", "null", "default", "initial"),
         *("required", "references", "references_table", "references_by", "mentions", "foreign_key"),
+        "references_also",
         *("unset", "empty", "insert", "update", "cut", "secret", "true_texts", "derived", "shown"),
     }
 )
@@ -86,6 +87,7 @@ def _read_field(where: Where, name: str, line: Line, unset: str | None) -> Field
         references_by=_choice(line.get("references_by")),
         mentions=line.get("mentions", False),
         foreign_key=line.get("foreign_key", True),
+        references_also=line.get("references_also"),
         empty=line.get("empty"),
         insert=line.get("insert", True),
         update=line.get("update", True),

@@ -129,6 +129,8 @@ class Field:
     mentions: bool = False
     """Whether the record only mentions the one that it refers to, and does not belong to it."""
     foreign_key: bool = True
+    references_also: str | None = None
+    """A column of the table that it points to, whose values name a row as well as its key does."""
     empty: str | None = None
     insert: bool = True
     update: bool = True

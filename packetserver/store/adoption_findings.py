@@ -47,10 +47,10 @@ class Topic(Enum):
         ),
     )
     BEHIND = (
-        Weight.MENDING,
+        Weight.HARMLESS,
         (
-            "The sequence is behind the keys that are there: inserts are refused as having a key that"
-            " exists, until setval('…') moves it."
+            "The sequence is behind the keys that are there: this server moves it once it gives a key"
+            " that is taken. Other programs are refused until then, or until setval('…') moves it."
         ),
     )
     OWN_TABLE = (

@@ -112,7 +112,8 @@ def _reasons(error: IntegrityError, attempt: Attempt) -> list[str]:
         raise RefusalUnexplained("the database refused a record") from error
     if attempt.removing:
         return [IN_USE.format(_enumerated(sorted(set(_users(attempt)))) or "another record")]
-    return list(missing_references(attempt)) or ["A record that is referred to does not exist"]
+    missing = [sentence for _, sentence in missing_references(attempt)]
+    return missing or ["A record that is referred to does not exist"]
 
 
 def _repeated(error: IntegrityError, table: str) -> list[str]:
@@ -150,8 +151,8 @@ def _required(field: Field) -> str:
     return f"{field.name}: {REQUIRED}"
 
 
-def missing_references(attempt: Attempt) -> Iterator[str]:
-    """What the values refer to and is not there, in the order of the table's columns."""
+def missing_references(attempt: Attempt) -> Iterator[tuple[str, str]]:
+    """What the values refer to and is not there, column by column in the order of the table."""
     tables = attempt.catalogue.tables
     for column in tables[attempt.table].columns.values():
         value = attempt.values.get(column.name)
@@ -163,7 +164,7 @@ def missing_references(attempt: Attempt) -> Iterator[str]:
         if not has_row(attempt, target.name, target.key, [value]):
             found = _field(attempt, column.name)
             name = column.name if found is None else found.name
-            yield no_such_record(attempt.catalogue, name, target.name, value)
+            yield column.name, no_such_record(attempt.catalogue, name, target.name, value)
 
 
 def no_such_record(catalogue: Catalogue, name: str, table: str, value: object) -> str:

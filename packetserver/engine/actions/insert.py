@@ -16,6 +16,7 @@ from packetserver.engine.identity import find_named, identity_as_named, identity
 from packetserver.engine.named_inserts import NAMED_INSERTS
 from packetserver.engine.new_rows import counts_itself, new_row
 from packetserver.engine.permissions import ADD, DENIED, demand
+from packetserver.engine.references import check_references
 from packetserver.engine.sharing import share_key, shares_key
 from packetserver.engine.stamps import force_to_user, stamp_new
 from packetserver.engine.storing import column_value
@@ -108,6 +109,7 @@ def store(writing: Writing) -> dict[str, Any]:
     call, draft = writing.call, writing.draft
     stamp_new(call, draft)
     values = _columns(call, draft)
+    check_references(call, values)
     key = call.records.insert(call.object, _without_empty(call, values), _shown(call))
     identity = identity_of(call.object, key, draft.values)
     effects.after_insert(writing, key)
@@ -156,6 +158,7 @@ def _store_later(writing: Writing) -> None:
     call, draft = writing.call, writing.draft
     stamp_new(call, draft)
     values = _columns(call, draft)
+    check_references(call, values)
     if _refers_to_own_table(call, values):
         # It must not find a record that is only stored after it.
         call.records.settle()

@@ -21,6 +21,7 @@ from packetserver.engine.draft import Draft, read_draft, sent_fields
 from packetserver.engine.heeding import heed_changed
 from packetserver.engine.identity import Identity, Named, find_named, identity_as_named
 from packetserver.engine.permissions import EDIT, demand
+from packetserver.engine.references import check_references
 from packetserver.engine.sharing import share_key
 from packetserver.engine.stamps import force_to_user, stamp_change
 from packetserver.engine.storing import column_value
@@ -102,6 +103,7 @@ def _change(writing: Writing, identity: Identity, before: datetime | None) -> No
     heed_changed(writing)
     stamp_change(call, draft)
     values = _columns(writing)
+    check_references(call, values, writing.stored)
     changed = change_column(call.object)
     if changed is not None:
         values[changed] = _next_change(call, before)
