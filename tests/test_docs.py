@@ -14,8 +14,8 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from packetserver.catalogue import fields, loader
-from packetserver.catalogue.model import EMPTY_NUMBERS, Named, ObjectType
-from packetserver.catalogue.types import TYPES
+from packetserver.catalogue.model import Named, ObjectType
+from packetserver.catalogue.types import EMPTY_NUMBERS, TYPES
 from packetserver.cli import catalogue_phrases as phrases
 from packetserver.cli.catalogue_docs import pages
 from packetserver.cli.catalogue_index import MARK

@@ -7,7 +7,6 @@ from types import MappingProxyType
 from typing import Any
 
 from packetserver.catalogue.model import (
-    EMPTY_NUMBERS,
     SECRET,
     USER_CODE,
     Control,
@@ -17,7 +16,7 @@ from packetserver.catalogue.model import (
     ReferenceChoice,
     Texts,
 )
-from packetserver.catalogue.types import TYPES, FieldType, odd_boolean
+from packetserver.catalogue.types import EMPTY_NUMBERS, TYPES, FieldType, odd_boolean
 from packetserver.errors import CatalogueError
 
 Where = tuple[str, str]

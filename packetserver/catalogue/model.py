@@ -13,7 +13,7 @@ from types import MappingProxyType
 from typing import Any, Final
 
 from packetserver.catalogue.names import in_either_case
-from packetserver.catalogue.types import FieldType
+from packetserver.catalogue.types import EMPTY_NUMBERS, FieldType
 
 NOW: Final = "now"
 """A column default that means the time of the write."""
@@ -23,13 +23,6 @@ NOTHING: Final[Mapping[str, Any]] = MappingProxyType({})
 
 SECRET, USER_CODE = "secret", "user code"
 """What a secret field holds: something that is compared as sent, or a user's MD5 in hex."""
-
-EMPTY_NUMBERS: Final = {
-    "-1": lambda number: number == -1,
-    "negative": lambda number: number < 0,
-    "not positive": lambda number: number <= 0,
-}
-"""Which numbers stand for an empty column, by the name that a schema gives the rule."""
 
 
 class Texts(tuple[str, ...]):

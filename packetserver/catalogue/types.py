@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal
 from types import MappingProxyType
-from typing import Any
+from typing import Any, Final
 from zoneinfo import ZoneInfo
 
 from packetserver.catalogue.timestamps import read_moment, read_timestamp, write_timestamp
@@ -189,3 +189,10 @@ TYPES: Mapping[str, FieldType] = MappingProxyType(
         )
     }
 )
+
+EMPTY_NUMBERS: Final[Mapping[str, Callable[[float], bool]]] = {
+    "-1": lambda number: number == -1,
+    "negative": lambda number: number < 0,
+    "not positive": lambda number: number <= 0,
+}
+"""Which numbers stand for an empty column, by the name that a schema gives the rule."""
