@@ -103,6 +103,7 @@ class Driver:
         validate: bool = True,
         level: CommitLevel = CommitLevel.PACKET,
         credentials: Credentials | None = None,
+        strict: bool = False,
     ) -> list[Answer]:
         """Send a packet of these transactions, all with the same meta properties."""
         sent = tuple(
@@ -111,7 +112,7 @@ class Driver:
         )
         sink = ListSink()
         packet = Packet(credentials or self.credentials, sent)
-        responses = self.engine.process(packet, Options(level, validate), HOST, HOST, sink)
+        responses = self.engine.process(packet, Options(level, validate, strict), HOST, HOST, sink)
         return [Answer(each, _records(each, sink)) for each in responses]
 
     def one(

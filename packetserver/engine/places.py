@@ -22,6 +22,10 @@ class Place:
     def __str__(self) -> str:
         return f"item {self.number} ({self.element[:LONGEST_ELEMENT]})"
 
+    def behind(self, message: str) -> list[str]:
+        """A message of the protocol, which clients expect alone, and its place for those who ask."""
+        return [message] if self.is_only else [message, str(self)]
+
     def told(self, failure: TransactionFailure) -> TransactionFailure:
         """The failure with the place in its sentences of ours.
 

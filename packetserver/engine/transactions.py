@@ -86,7 +86,7 @@ def _carry_out(
             kept = kept or found
         except ItemMessage as message:
             _settle(records, messages)
-            messages.append(message.text)
+            messages += place.behind(message.text) if context.strict else [message.text]
         except TransactionFailure as failure:
             _settle(records, messages)
             raise TransactionFailure(*messages, *place.told(failure).lines) from failure

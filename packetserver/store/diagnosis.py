@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager, nullcontext
-from dataclasses import dataclass
-from typing import Any
+from contextlib import contextmanager
+from typing import Any, NamedTuple
 
 from sqlalchemy import ClauseElement, ColumnElement, Connection, Table, literal, select
 from sqlalchemy.exc import DataError, IntegrityError
@@ -31,8 +30,7 @@ LONGEST_VALUE = 50
 """Characters of a value that are shown."""
 
 
-@dataclass(frozen=True, slots=True)
-class Attempt:
+class Attempt(NamedTuple):
     """A statement that may be refused.
 
     ``values`` are the column values that it stores; ``removing`` are conditions of the rows that go.
@@ -75,9 +73,11 @@ def refusals_explained(attempt: Attempt) -> Iterator[None]:
 
     Raises RefusalUnexplained where one has to look closely for the reason, and cannot any more.
     """
-    kept = attempt.closely and attempt.needs_savepoint
     try:
-        with attempt.connection.begin_nested() if kept else nullcontext():
+        if attempt.closely and attempt.needs_savepoint:
+            with attempt.connection.begin_nested():
+                yield
+        else:
             yield
     except DataError as error:
         if getattr(error.orig, "sqlstate", None) in OUT_OF_RANGE:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
 from typing import TypeVar
 
 from sqlalchemy import delete
@@ -28,17 +27,18 @@ Result = TypeVar("Result")
 def store_row(attempt: Attempt, statement: Direct) -> Row:
     """Store a row of a table that has a key; returns what the statement does, the key last.
 
+    The database gives the key where ``attempt.counted`` says so.
+
     Raises RecordRefused.
     """
     schema, table, values = attempt.schema, attempt.table, attempt.values
     key = schema.catalogue.tables[table].key or ""
-    if key in values or not counts_keys(schema, table):
+    if not attempt.counted:
         if counts_keys(schema, table):
             keep_clear_of(attempt.connection, schema, table, values[key])
         with refusals_explained(attempt):
             return statement.rows(attempt.connection, values)[0]
-    counting = replace(attempt, counted=(table,))
-    row = numbered(counting, lambda: statement.rows(attempt.connection, values)[0])
+    row = numbered(attempt, lambda: statement.rows(attempt.connection, values)[0])
     return _with_smaller_key(attempt, statement, row) if row[-1] > LARGEST_KEY else row
 
 

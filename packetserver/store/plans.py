@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -68,6 +68,14 @@ class Plan:
 
 
 EMPTY = Cell(lambda _row: "")
+
+
+class JustStored(NamedTuple):
+    """What a plan selects of the record that was stored last; behind that stands its key."""
+
+    plan: Plan
+    identity: Mapping[str, Any]
+    row: Row
 
 
 class _Planner:

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
-from dataclasses import replace
-from typing import Any, NamedTuple
+from typing import Any
 
 import sqlalchemy
 from sqlalchemy import ColumnElement, Connection, Select, func, select
@@ -16,20 +15,13 @@ from packetserver.store.diagnosis import Attempt, refusals_explained
 from packetserver.store.filters import conditions
 from packetserver.store.inserting import Result, numbered, store_row
 from packetserver.store.lists import list_statement
-from packetserver.store.plans import Plan, Row
+from packetserver.store.new_keys import counts_keys
+from packetserver.store.plans import JustStored, Plan, Row
 from packetserver.store.row_locks import Strength, TouchedRows
 from packetserver.store.schema import Schema
 from packetserver.store.scope import Selection
 from packetserver.store.streams import Streams
 from packetserver.store.waiting import WaitingRows, stored_together
-
-
-class JustStored(NamedTuple):
-    """What a plan selects of the record that was stored last; behind that stands its key."""
-
-    plan: Plan
-    identity: Mapping[str, Any]
-    row: Row
 
 
 class Records:
@@ -126,8 +118,16 @@ class Records:
         table: str,
         values: Mapping[str, Any],
         removing: Sequence[ColumnElement[bool]] = (),
+        counted: tuple[str, ...] = (),
     ) -> Attempt:
-        return Attempt(self.connection, self.schema, table, values, removing, closely=self._closely)
+        return Attempt(
+            self.connection, self.schema, table, values, removing, self._closely, counted
+        )
+
+    def _new_row(self, table: str, given: Mapping[str, Any], key: str | None) -> Attempt:
+        """To store a row, whose key the database gives unless it is given already."""
+        is_counted = key not in given and counts_keys(self.schema, table)
+        return self._attempt(table, given, (), (table,) if is_counted else ())
 
     def insert(
         self, described: ObjectType, values: Mapping[str, Any], plan: Plan | None = None
@@ -143,7 +143,7 @@ class Records:
             return self.insert_row(table, values)
         given, chosen = parted(values)
         statement = self.schema.statements.insert_shown(table, key, plan, chosen)
-        row = store_row(self._attempt(table, given), statement)
+        row = store_row(self._new_row(table, given, key), statement)
         self._just_stored = JustStored(plan, {key: row[-1]}, row)
         return row[-1]
 
@@ -155,7 +155,7 @@ class Records:
         key = self.schema.catalogue.tables[table].key
         given, chosen = parted(values)
         statement = self.schema.statements.insert(table, key, chosen)
-        attempt = self._attempt(table, given)
+        attempt = self._new_row(table, given, key)
         if key is not None:
             return store_row(attempt, statement)[-1]
         with refusals_explained(attempt):
@@ -169,7 +169,7 @@ class Records:
 
         Raises RecordRefused.
         """
-        attempt = replace(self._attempt(tables[0], {}), counted=tables)
+        attempt = self._attempt(tables[0], {}, (), tables)
         return numbered(attempt, lambda: carry_out(attempt.connection))
 
     def update(

@@ -122,6 +122,24 @@ def test_every_referrer_of_a_record_in_use_is_named(maker: Maker, element: str) 
     assert answer.errors == ("Transaction failed", told)
 
 
+@pytest.mark.parametrize("strict", [True, False])
+def test_a_message_has_its_place_behind_it_for_those_who_ask(maker: Maker, strict: bool) -> None:  # noqa: FBT001
+    """Clients of the original expect the messages of items alone, a line each."""
+    items = [
+        GOOD,
+        item("nothing", "insert", {"a": "b"}),
+        GOOD,
+        item("account", "dance", {"a": "b"}),
+    ]
+    (answer,) = maker.driver.send([items], strict=strict)
+    first, second = (
+        "Unsupported object specified",
+        "Object does not implement CustomActionHandler and cannot be processed.",
+    )
+    placed = (first, "item 2 (nothing)", second, "item 4 (account)")
+    assert answer.errors == (placed if strict else (first, second))
+
+
 def test_a_packet_without_system_is_told_so_once(maker: Maker) -> None:
     credentials = Credentials(username=ADMIN.username, code=ADMIN.code, system_id=None)
     (answer,) = maker.driver.send([[GOOD, GOOD]], credentials=credentials)
