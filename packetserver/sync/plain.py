@@ -33,6 +33,7 @@ from sqlalchemy import (
     or_,
     select,
     true,
+    union,
     update,
 )
 
@@ -202,9 +203,13 @@ class PlainList:
             place if has_pages else cast(null(), Integer),
             cast(null(), Integer) if has_pages else literal(0),
         ).select_from(self._rows)
-        wanted = and_(or_(is_sent, self._is_had, self._is_mapped), self._is_recent)
+        wanted = or_(is_sent, self._is_had, self._is_mapped)
         if has_pages:
-            wanted = or_(wanted, is_sent, self._was_held)
+            wanted = or_(and_(wanted, or_(*self._recent)), is_sent, self._was_held)
+        elif self._has_much:
+            wanted = and_(wanted, or_(*self._recent))
+        else:
+            wanted = and_(wanted, self._is_among(self._recent))
         rows = rows.where(*self._within.where(), wanted).params(self._records.parameters)
         self._records.connection.execute(insert(self._held).from_select(COLUMNS, rows))
 
@@ -218,11 +223,29 @@ class PlainList:
         return case(own, (self._was_held, self._before.c.seen), else_=by_time)
 
     @cached_property
-    def _is_recent(self) -> ColumnElement[bool]:
-        """Whether the times of a record lie so late that they will not tell whether it was sent."""
+    def _recent(self) -> list[ColumnElement[bool]]:
+        """What holds of records whose times lie so late that they will not tell what was sent."""
         times = (self._within.entered, self._within.modified)
         recent = [each > self._reach for each in times if each is not None]
-        return or_(*recent, self._has_arrived_since(self._reach))
+        return [*recent, self._has_arrived_since(self._reach)]
+
+    @property
+    def _has_much(self) -> bool:
+        """Whether so much may be sent that looking at the whole list is best."""
+        return self._past.window.last is None or self._past.window.reach is None
+
+    def _is_among(
+        self, conditions: list[ColumnElement[bool]], *others: Select[Any]
+    ) -> ColumnElement[bool]:
+        """Whether a record is one of those that a condition, or another select of keys, finds.
+
+        Each finds them by an index of its own, which databases do not do for what is joined by `or`.
+        """
+        found = [
+            select(self._within.key).select_from(self._rows).where(each).correlate(None)
+            for each in conditions
+        ]
+        return self._within.key.in_(union(*found, *others))
 
     def send(self, answer_id: int | None, kind: str, plan: Plan) -> Iterator[Row]:
         """The planned columns of what the answer sends as new or as changed."""
@@ -231,17 +254,33 @@ class PlainList:
     def _sending(self, answer_id: int | None, kind: str) -> Select[Any]:
         wanted = self._is_new if kind == INSERT else self._has_changed
         column = self._within.entered if kind == INSERT else self._within.modified
-        rows = self._rows
         if answer_id is not None and self._is_kept and column is not None:
-            held = self._held.alias()
-            same = and_(held.c.answer_id == answer_id, held.c.record_id == self._within.key)
-            rows = rows.outerjoin(held, same)
             # What is late is noted; the rest has times that cannot come any more.
             late = column > self._reach
             if kind == INSERT:
                 late = or_(late, self._has_arrived_since(self._reach))
-            wanted = or_(held.c.kind == kind, and_(wanted, not_(late)))
-        return select().select_from(rows).where(*self._within.where(), wanted)
+            rest = and_(wanted, not_(late))
+            noted = select(self._held.c.record_id).where(
+                self._held.c.answer_id == answer_id, self._held.c.kind == kind
+            )
+            wanted = (
+                or_(self._within.key.in_(noted), rest)
+                if self._has_much
+                else self._is_among(self._since(column, rest, kind), noted)
+            )
+        return select().select_from(self._rows).where(*self._within.where(), wanted)
+
+    def _since(
+        self, column: ColumnElement[Any], rest: ColumnElement[bool], kind: str
+    ) -> list[ColumnElement[bool]]:
+        """The rest of what is sent, parted by what finds it; nothing if all of it is noted."""
+        reach = self._past.window.reach
+        if reach is None or reach >= self._reach:
+            return []
+        found = [and_(column > reach, column <= self._reach, rest)]
+        if kind == INSERT and self._past.answer_id is not None:
+            found.append(and_(self._has_arrived_since(reach), rest))
+        return found
 
     # Pages: what was noted has a place, and the page that it was sent on.
 
