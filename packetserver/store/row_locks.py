@@ -9,6 +9,7 @@ from collections.abc import Collection, Iterable, Iterator, Mapping
 from enum import IntEnum
 from itertools import groupby
 from typing import Any, NamedTuple
+from zlib import crc32
 
 from sqlalchemy import Connection, MetaData, Select, Table, func, literal, select, text, tuple_
 from sqlalchemy.exc import OperationalError
@@ -73,11 +74,14 @@ class TouchedRows:
         ordered = sorted(self._rows, key=lambda row: (row.table != first, row))
         for start in range(0, len(ordered), AT_A_TIME):
             some = ordered[start : start + AT_A_TIME]
-            counts = [
+            locked = [
                 _locking(metadata.tables[rows[0].table], rows, self._strongest(rows))
                 for rows in _by_table(some)
             ]
-            connection.execute(select(*(each.scalar_subquery() for each in counts)))
+            # Whoever waits for a row that is changed meanwhile waits anew, behind all who came later;
+            # those who begin with the same row stand in a queue before it.
+            queue = [] if start else [func.pg_advisory_xact_lock(*_queue_of(ordered[0]))]
+            connection.execute(select(*queue, *(each.scalar_subquery() for each in locked)))
 
     def _strongest(self, rows: Collection[Row]) -> Strength:
         # One strength for all: with two statements for a table there would be two orders.
@@ -97,6 +101,13 @@ def take_turn(connection: Connection) -> None:
     except OperationalError as error:
         if not is_kept_by_others(error):
             raise
+
+
+def _queue_of(row: Row) -> tuple[int, int]:
+    """The numbers of the advisory lock that stands for a row."""
+    texts = repr(row[:2]), repr(row.values)
+    table, key = (crc32(each.encode("utf-8", "surrogatepass")) - 2**31 for each in texts)
+    return table, key
 
 
 def _by_table(rows: Iterable[Row]) -> Iterator[list[Row]]:

@@ -70,6 +70,12 @@ def account_select(key: int) -> bytes:
     return _packet(_user(), _meta("orgId", "name", "url", "notes", "entered", "owner") + account)
 
 
+def account_updates(*keys: int) -> bytes:
+    """Accounts that are changed one after the other, in one transaction."""
+    item = '<account action="update"><orgId>{}</orgId><notes>Quay 5</notes></account>'
+    return _packet(_user(), _meta("orgId") + "".join(item.format(key) for key in keys))
+
+
 def contact_inserts(access_type: int, count: int) -> bytes:
     """Many contacts in one transaction; the answer shows the first."""
     return _packet(_user(), _meta("id", "nameLast") + _contact(access_type) * count)

@@ -6,6 +6,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from statistics import median
 
 import psycopg
 import pytest
@@ -90,7 +91,8 @@ def test_updates_of_the_same_records_in_either_order_never_collide(office: Offic
         return [each.errors for each in office.admin.send_all(*items)]
 
     taken = siege(send)
-    assert max(taken) < LONGEST_SECONDS
+    # They stand in a queue: nobody who comes later is served before.
+    assert max(taken) < min(LONGEST_SECONDS, 3 * median(taken))
     assert deadlocks(office) == 0
 
 
@@ -113,7 +115,8 @@ def test_records_that_clients_name_by_guid_are_foreseen(office: Office) -> None:
             )
             for key in either_way(number, both)
         ]
-        return [each.errors for each in party.send_all(items)]
+        # Each by itself: what the other client has changed meanwhile is a conflict, and no error there.
+        return [each.errors for each in party.send_all(*[[one] for one in items])]
 
     assert max(siege(send, clients=2)) < LONGEST_SECONDS
     assert deadlocks(office) == 0

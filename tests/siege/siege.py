@@ -14,6 +14,7 @@ import tempfile
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
+import either_order
 import long_packets
 import mixed_packets
 import slow_clients
@@ -27,6 +28,7 @@ TRIALS: Mapping[str, Callable[[Ground], Iterator[Finding]]] = {
     "mixed": mixed_packets.trial,
     "strangers": long_packets.strangers,
     "users": long_packets.users,
+    "order": either_order.trial,
 }
 """A trial gets its ground and gives what it finds, line by line; it is named here to be run."""
 
