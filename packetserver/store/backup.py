@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import errno
 import os
+import shutil
 import sqlite3
 import tempfile
 from collections.abc import Iterator
@@ -16,13 +17,17 @@ from contextlib import contextmanager
 from pathlib import Path
 from urllib.parse import quote
 
-from packetserver.errors import BackupError
+from packetserver.errors import BackupError, Outage
+from packetserver.store.outages import outage_of_code
 
 BESIDE = ("-journal", "-wal", "-shm")
 """How the names of the files end that SQLite keeps beside a database."""
 
 IN_USE = frozenset({sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED})
 DAMAGED = frozenset({sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB})
+
+FULL_BYTES = 64 * 1024
+"""With less than this SQLite cannot write what it keeps beside a database."""
 
 WITHOUT_LINKS = frozenset({errno.EPERM, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK})
 """How a file system says that it knows no second name of a file."""
@@ -120,9 +125,19 @@ def refused(path: Path) -> Iterator[None]:
     try:
         yield
     except sqlite3.Error as error:
-        raise BackupError(f"the database {path} cannot be copied: {error}") from error
+        raise BackupError(
+            f"the database {path} cannot be copied: {_reason(error, path)}"
+        ) from error
     except OSError as error:
         raise BackupError(f"{error.filename or path}: {error.strerror}") from error
+
+
+def _reason(error: sqlite3.Error, path: Path) -> str:
+    """Why SQLite could not; of a disk that is full it says now and then no more than that it failed."""
+    outage = outage_of_code(getattr(error, "sqlite_errorcode", sqlite3.SQLITE_ERROR))
+    if outage is Outage.DISK_BROKEN and shutil.disk_usage(path.parent).free < FULL_BYTES:
+        outage = Outage.DISK_FULL
+    return str(error) if outage is None else outage.told(str(error))
 
 
 @contextmanager

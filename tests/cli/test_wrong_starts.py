@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import os
 import re
 import socket
@@ -13,11 +14,13 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
+import click
 import psycopg
 import pytest
 import sqlalchemy
 import trustme
 from click.testing import CliRunner, Result
+from faults.test_outages import disk
 from whole.served import served
 
 from databases import Databases
@@ -321,13 +324,35 @@ COMMANDS: Mapping[str, tuple[str, ...]] = {
     "restore": ("restore", "--replace", "{backup}"),
     "user list": ("user", "list"),
     "user add": ("user", "add", "ann", "--role", "Administrator"),
+    "user set-password": ("user", "set-password", "rep1"),
     "user disable": ("user", "disable", "rep1"),
     "client list": ("client", "list"),
     "client show": ("client", "show", "1"),
+    "client add": ("client", "add"),
+    "client set-code": ("client", "set-code", "1"),
+    "client reset": ("client", "reset", "1", "--yes"),
     "client disable": ("client", "disable", "1"),
     "compile-packages": ("compile-packages",),
     "settings": ("settings",),
 }
+
+
+WITHOUT_DATABASE = frozenset(
+    {"send", "catalogue check", "catalogue show", "catalogue docs", "make-migration"}
+)
+
+
+def all_commands(group: click.Group, before: str = "") -> Iterator[str]:
+    for name, command in group.commands.items():
+        if isinstance(command, click.Group):
+            yield from all_commands(command, f"{name} ")
+        else:
+            yield f"{before}{name}"
+
+
+def test_no_command_is_left_out():
+    tried = {name.partition(" --")[0] for name in COMMANDS}
+    assert set(all_commands(cli.main)) == tried | WITHOUT_DATABASE
 
 
 class Served(Exception):
@@ -531,3 +556,84 @@ def test_a_server_that_runs_is_no_fault_to_the_doctor(stage, monkeypatch, databa
         set_settings(monkeypatch, {"PACKETSERVER_DATABASE_URL": url, "PACKETSERVER_BIND": bind})
         result = CliRunner().invoke(cli.main, ["doctor"], prog_name="packetserver")
         assert (result.exit_code, f"listens at {bind}" in result.output) == (0, True), result.output
+
+
+def test_a_full_disk_is_said(stage, tmp_path, monkeypatch):
+    content = stage.file().read_bytes()
+    folder = tmp_path / "disk"
+    folder.mkdir()
+    with disk(folder, len(content) + 1024**2):
+        file = folder / "crm.db"
+        file.write_bytes(content)
+        with contextlib.suppress(OSError), (folder / "filling").open("wb", buffering=0) as full:
+            while full.write(bytes(4096)):
+                pass
+        whole, new = f"sqlite:///{file}", f"sqlite:///{folder / 'new' / 'crm.db'}"
+        for url, command in (
+            *((whole, ("user", "add", f"ann{n}", "--role", "Administrator")) for n in range(3)),
+            (whole, ("provision", WORLD.replace("conformance", "bench"))),
+            (whole, ("backup", str(folder / "copy.db"))),
+            (new, ("init-db",)),
+            (new, ("restore", str(stage.file()))),
+        ):
+            set_settings(monkeypatch, {"PACKETSERVER_DATABASE_URL": url})
+            result = CliRunner().invoke(cli.main, command, prog_name="packetserver")
+            check(result, command[0], "disk is full|No space left")
+
+
+def test_what_another_user_may_not_read_or_write_is_said(stage, run, tmp_path, monkeypatch):
+    """Root may read everything, so the command is given by a user who may not."""
+    if os.getuid():
+        pytest.skip("only root can become another user")
+    file = stage.file()
+    for each in (tmp_path, *tmp_path.parents[:-1]):
+        each.chmod(each.stat().st_mode | 0o055)
+    copy = tmp_path / "crm.db"
+    copy.write_bytes(file.read_bytes())
+    secret = tmp_path / "secret"
+    secret.write_text("x = 1")
+    secret.chmod(0o600)
+    copy.chmod(0o644)
+    library = tmp_path / "files"
+    library.mkdir()
+    library.chmod(0o777)
+    url = {
+        "PACKETSERVER_DATABASE_URL": f"sqlite:///{copy}",
+        "PACKETSERVER_FILE_LIBRARY": str(library),
+    }
+    for settings, words, expected in (
+        (url, COMMANDS["user add"], "may not be written"),
+        (url, COMMANDS["serve"], "may not be written"),
+        (url, ("provision", str(secret)), "secret.*not readable"),
+        (url | {"PACKETSERVER_CONFIG": str(secret)}, COMMANDS["init-db"], "PACKETSERVER_CONFIG"),
+        (url | {XML: str(secret)}, COMMANDS["serve"], f"{XML}.*Permission denied"),
+        (url | {"PACKETSERVER_AUDIT_LOG": str(secret)}, COMMANDS["serve"], "Permission denied"),
+        (url | {BIND: "127.0.0.1:81"}, ("serve",), "may not"),
+    ):
+        set_settings(monkeypatch, settings)
+        status, output, exception = as_nobody(words)
+        assert exception is None, (words, exception)
+        assert re.search(expected, output), (words, output)
+        assert status != 0
+
+
+NOBODY = 65534
+
+
+def as_nobody(words: tuple[str, ...]) -> tuple[int, str, str | None]:
+    """The exit status and output of a command that another user gives, and what it has raised."""
+    reading, writing = os.pipe()
+    child = os.fork()
+    if not child:
+        os.setgroups([])
+        os.setgid(NOBODY)
+        os.setuid(NOBODY)
+        result = CliRunner().invoke(cli.main, words, prog_name="packetserver")
+        fault = None if isinstance(result.exception, SystemExit) else repr(result.exception)
+        os.write(writing, json.dumps([result.exit_code, result.output, fault]).encode())
+        os._exit(0)
+    os.close(writing)
+    with open(reading, "rb") as answer:  # noqa: PTH123 - it has no name
+        found = json.loads(answer.read())
+    os.waitpid(child, 0)
+    return found[0], found[1], found[2]

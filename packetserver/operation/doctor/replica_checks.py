@@ -38,8 +38,10 @@ def examine_replica(settings: Settings) -> Iterator[Finding]:
     try:
         with closing(replica.database) as database, database.connect() as connection:
             is_replica, seconds = connection.execute(BEHIND).one()
-    except (StoreUnavailable, SQLAlchemyError):
-        yield warning(Check.REPLICA, "It does not answer", ADVICE)
+    except StoreUnavailable as failure:
+        yield warning(Check.REPLICA, f"It cannot be used: {failure.outage.sentence}", ADVICE)
+    except SQLAlchemyError:
+        yield warning(Check.REPLICA, "It refuses what it is asked", ADVICE)
     else:
         yield _standing(is_replica=is_replica, seconds=float(seconds or 0))
 
