@@ -12,18 +12,25 @@ from typing import Any
 
 from packetserver.cli.serve_command import check_before_serving
 from packetserver.cli.serving import gunicorn_options
+from packetserver.errors import PacketServerError
 from packetserver.operation.gunicorn_hooks import make_metrics_folder, remove_metrics_folder
 from packetserver.operation.logs import configure_logging
 from packetserver.settings import load_settings
 
-settings = load_settings(os.environ)
+try:
+    settings = load_settings(os.environ)
+except PacketServerError as error:
+    raise SystemExit(f"Error: {error}") from None
 configure_logging(settings)
 globals().update(gunicorn_options(settings))
 
 
 def on_starting(server: Any) -> None:
     """Find out what would keep the server from working, before it starts to."""
-    check_before_serving(settings)
+    try:
+        check_before_serving(settings)
+    except PacketServerError as error:
+        raise SystemExit(f"Error: {error}") from None
     server.metrics_folder = make_metrics_folder()
 
 

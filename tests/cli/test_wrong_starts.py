@@ -338,7 +338,7 @@ COMMANDS: Mapping[str, tuple[str, ...]] = {
 
 
 WITHOUT_DATABASE = frozenset(
-    {"send", "catalogue check", "catalogue show", "catalogue docs", "make-migration"}
+    {"send", "check", "catalogue check", "catalogue show", "catalogue docs", "make-migration"}
 )
 
 

@@ -110,6 +110,30 @@ def check_gunicorn(environment: Mapping[str, str]) -> subprocess.CompletedProces
     )
 
 
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("PACKETSERVER_THREADS", "many"),
+        ("PACKETSERVER_DATABASE_URL", "postgresql://crm@127.0.0.1:1/crm"),
+        ("PACKETSERVER_TLS_KEY", "/nowhere.key"),
+    ],
+)
+def test_gunicorn_by_hand_says_what_is_wrong_with_a_start(name: str, value: str) -> None:
+    command = [sys.executable, "-m", "gunicorn", "wsgi:application", "--bind", "127.0.0.1:0"]
+    result = subprocess.run(
+        [*command, "--config", str(DEPLOY / "gunicorn.conf.py")],
+        cwd=ROOT,
+        env={**os.environ, name: value},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert result.returncode != 0
+    assert "Traceback" not in result.stderr
+    assert re.search(rf"^Error: .*{name}", result.stderr, re.MULTILINE)
+
+
 def test_gunicorn_by_hand_is_set_up_as_serve_is(databases) -> None:
     with databases.prepared("sqlite") as url:
         environment = {
