@@ -97,6 +97,7 @@ class TransactionContext:
     meta: tuple[str, ...]
     work: UnitOfWork
     shared_keys: dict[str, str] = field(default_factory=dict)
+    misnamed_meta: tuple[str, ...] = ()
     permitted: dict[str, frozenset[str]] = field(default_factory=dict)
     inserts_wait: bool = False
     """Whether records whose keys nobody needs may be stored together; then `settle` follows."""

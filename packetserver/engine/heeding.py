@@ -26,6 +26,9 @@ PAGED = frozenset({"select", "sync", "syncDelete"})
 OF_LISTS = {IDENTITY: frozenset({"sync"}), **dict.fromkeys(PAGES, PAGED)}
 """Attributes that only lists have, each with the actions that look at it."""
 
+ANCHORED = frozenset({"sync", "syncStart", "syncEnd", "syncProcessed", "process", "status"})
+"""Actions that go by the anchors of the packet."""
+
 NOT_COMPARED = "can be read, but lists cannot be filtered by it"
 NOT_LOOKED_AT = "nothing looks at it here"
 
@@ -36,20 +39,29 @@ def heed_item(call: Call, *, has_properties: bool, shows_records: bool) -> None:
     ``has_properties`` tells whether its action looks at any, ``shows_records`` whether it answers
     with the fields that meta names. Raises TransactionFailure where the packet asks for errors.
     """
-    known = known_names(call.records.schema, call.object.element, is_list=call.target.is_list)
-    call.item, odd = known.spelt(call.item)
-    for each in odd:
-        _unknown_property(call, each, known)
-    if not has_properties:
-        for each in call.item.properties:
-            if each.text is not None and each not in odd:
-                dropped(call, each.name, NOT_LOOKED_AT)
+    _properties(call, has_properties=has_properties)
     if call.item.attributes.keys() - {"action"}:
         _attributes(call)
+    if call.item.action in ANCHORED:
+        _anchors(call)
     if shows_records and call.output.wanted and call.object.table is not None:
         _meta(call)
     if call.transaction.packet.strict:
         call.transaction.packet.unheeded.check()
+
+
+def _properties(call: Call, *, has_properties: bool) -> None:
+    schema, described = call.records.schema, call.object
+    known = known_names(schema, described.element, is_list=call.target.is_list)
+    call.item, odd = known.spelt(call.item)
+    for each in odd:
+        _unknown_property(call, each, known)
+    for name in call.item.nested:
+        dropped(call, name, "what is nested in it is not looked at")
+    if not has_properties:
+        for each in call.item.properties:
+            if each.text is not None and each not in odd:
+                dropped(call, each.name, NOT_LOOKED_AT)
 
 
 def _unknown_property(call: Call, sent: Property, known: KnownNames) -> None:
@@ -77,7 +89,19 @@ def _attributes(call: Call) -> None:
             dropped(call, name, "can only be true or false", ATTRIBUTE)
 
 
+def _anchors(call: Call) -> None:
+    """The anchors that were sent and are no times; a sync then looks at other windows."""
+    sent, read = call.transaction.packet.packet.credentials, call.transaction.packet.anchors
+    if sent is not None:
+        texts = {"lastAnchor": sent.last_anchor, "nextAnchor": sent.next_anchor}
+        for (name, text), anchor in zip(texts.items(), read, strict=True):
+            if text and anchor is None:
+                dropped(call, name, "not a time")
+
+
 def _meta(call: Call) -> None:
+    for name in call.transaction.misnamed_meta:
+        unknown(call, META, name, ("property",))
     plan = call.records.schema.plan(call.object.element, call.transaction.meta)
     for name in plan.unknown:
         unknown(call, META, name, (*call.object.fields, *call.object.aliases, GUID))

@@ -25,6 +25,8 @@ class Item:
     element: str
     attributes: Mapping[str, str]
     properties: tuple[Property, ...]
+    nested: tuple[str, ...] = ()
+    """The properties that have elements of their own, which nobody looks at."""
 
     @property
     def action(self) -> str | None:
@@ -42,6 +44,8 @@ class Transaction:
     id: int | None
     meta: tuple[str, ...]
     items: tuple[Item, ...]
+    misnamed_meta: tuple[str, ...] = ()
+    """The elements of `meta` that name no field, for they are no `property`."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -77,6 +77,7 @@ def _carry_out(
         work,
         permitted=_permitted_at_first(context, transaction),
         inserts_wait=True,
+        misnamed_meta=transaction.misnamed_meta,
     )
     messages: list[str] = []
     kept: RecordSet | None = None

@@ -107,11 +107,19 @@ class TestSyncClients:
     def test_no_list_of_clients_shows_those_of_others(self, office: Office) -> None:
         lists = [(action, way) for action in ("select", "sync") for way in WAYS]
         for action, way in lists:
-            for values in ({}, {"id": "2"}, {"userId": str(REP)}):
+            for values in ({}, {"id": "2"}, {"userId": "1"}):
                 rep = party(office, way)
                 answer = rep.send("syncClientList", action, values, ["id"], following=FAR)
                 refused = NOT_FOR_THIS_USER if way == WAYS[2] else DENIED
                 assert (answer.errors, answer.records) == (refused, []), (action, way, values)
+
+    def test_a_list_of_the_user_s_own_clients_shows_no_other(self, office: Office) -> None:
+        own = {str(row["client_id"]) for row in office.rows("sync_client", user_id=REP)}
+        for action, way in [(action, way) for action in ("select", "sync") for way in WAYS]:
+            answer = party(office, way).send(
+                "syncClientList", action, {"userId": str(REP)}, ["id"], following=FAR
+            )
+            assert {each.texts[0] for each in answer.records} <= own, (action, way)
 
     @pytest.mark.parametrize("way", WAYS)
     def test_no_client_is_registered_for_another(self, office: Office, way: str) -> None:

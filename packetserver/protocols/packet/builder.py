@@ -86,6 +86,8 @@ class PacketBuilder:
         self._transactions: list[Transaction] = []
         self._transaction_id: int | None = None
         self._meta: list[str] = []
+        self._misnamed_meta: list[str] = []
+        self._nested: list[int] = []
         self._items: list[Item] = []
         self._item_attributes: dict[str, str] = {}
         self._properties: list[Property] = []
@@ -113,6 +115,8 @@ class PacketBuilder:
         elif self._depth == PROPERTY and self._section == "transaction":
             self._lookup = attributes.get("lookup") or None
             self._start_value()
+        elif self._section == "transaction":
+            self._nested.append(len(self._properties))
 
     def text(self, text: str) -> None:
         """A piece of text or of a CDATA section.
@@ -150,7 +154,7 @@ class PacketBuilder:
         if name == "transaction":
             self._section = name
             self._transaction_id = _natural(attributes.get("id", ""))
-            self._meta, self._items = [], []
+            self._meta, self._items, self._misnamed_meta = [], [], []
         elif name == AUTHENTICATION and not self._has_authentication:
             self._section = name
             self._has_authentication = True
@@ -158,19 +162,24 @@ class PacketBuilder:
     def _end_section(self) -> None:
         if self._section == "transaction":
             meta = tuple(dict.fromkeys(self._meta))
-            self._transactions.append(Transaction(self._transaction_id, meta, tuple(self._items)))
+            items, misnamed = tuple(self._items), tuple(self._misnamed_meta)
+            self._transactions.append(Transaction(self._transaction_id, meta, items, misnamed))
         self._section = None
 
     def _start_item(self, _name: str, attributes: dict[str, str]) -> None:
         if self._section == AUTHENTICATION:
             self._start_value()
         else:
-            self._item_attributes, self._properties = attributes, []
+            self._item_attributes, self._properties, self._nested = attributes, [], []
 
     def _end_item(self, name: str) -> None:
         if name != "meta":
-            self._items.append(Item(name, self._item_attributes, tuple(self._properties)))
+            sent = tuple(self._properties)
+            nested = tuple(dict.fromkeys(sent[place].name for place in self._nested))
+            self._items.append(Item(name, self._item_attributes, sent, nested))
             return
+        odd = (each.name for each in self._properties if each.name not in META_PROPERTIES)
+        self._misnamed_meta.extend(odd)
         # The last of several counts (PROTOCOL.md 3.5).
         asked = (each.text for each in self._properties if each.name in META_PROPERTIES)
         self._meta = [text.strip() for text in asked if text and text.strip()]
