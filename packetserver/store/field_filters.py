@@ -25,7 +25,7 @@ def with_field_filters(catalogue: Catalogue) -> Catalogue:
         element: Target(objects[each.object.element], each.is_list)
         for element, each in catalogue.targets.items()
     }
-    return Catalogue(MappingProxyType(objects), catalogue.tables, MappingProxyType(targets))
+    return replace(catalogue, objects=MappingProxyType(objects), targets=MappingProxyType(targets))
 
 
 def uncompared_fields(described: ObjectType) -> Iterator[Field]:

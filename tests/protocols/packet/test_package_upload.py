@@ -351,7 +351,7 @@ def test_a_form_without_a_package_is_refused(shared: Desk) -> None:
 
 
 def test_a_lost_database_asks_for_patience(shared: Desk, monkeypatch) -> None:
-    def away(*_arguments: object) -> None:
+    def away(*_arguments: object, **_named: object) -> None:
         raise StoreUnavailable("away")
 
     monkeypatch.setattr(shared.packing.office.engine.packages, "take", away)
