@@ -95,6 +95,12 @@ def test_it_leaves_with_its_owner_and_comes_back(maker: Maker, belonging: Belong
     assert is_listed(maker, described, part)
 
 
+def test_the_server_knows_all_of_it(maker: Maker) -> None:
+    known = maker.driver.engine.schema.catalogue.parts
+    assert known == load_catalogue().parts
+    assert len(known) > len(FOUND)
+
+
 def test_most_of_it_is_tried() -> None:
     assert len(FOUND) > 60
     assert {each.owner for each in FOUND} >= {"account", "contact", "opportunity", "ticket"}
