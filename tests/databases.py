@@ -62,6 +62,15 @@ class Databases:
             with self._postgres_database(self._prepared_template) as url:
                 yield url
 
+    @contextmanager
+    def in_locale_c(self, encoding: str = "UTF8", *, prepared: bool = False) -> Iterator[str]:
+        """The URL of a database of PostgreSQL whose own locale knows the letters of ASCII alone."""
+        locale = f"LC_COLLATE 'C' LC_CTYPE 'C' ENCODING '{encoding}'"
+        with self._postgres_database("template0", locale) as url:
+            if prepared:
+                self._prepare(url)
+            yield url
+
     def _new_name(self) -> str:
         return f"test_{next(self._numbers)}"
 
@@ -80,10 +89,10 @@ class Databases:
         return "prepared"
 
     @contextmanager
-    def _postgres_database(self, template: str) -> Iterator[str]:
+    def _postgres_database(self, template: str, locale: str = "") -> Iterator[str]:
         name = self._new_name()
         # The default way writes each page to the log as well, for standbys; there is none.
-        self._execute(f"CREATE DATABASE {name} TEMPLATE {template} STRATEGY FILE_COPY")
+        self._execute(f"CREATE DATABASE {name} TEMPLATE {template} STRATEGY FILE_COPY {locale}")
         try:
             yield self._postgres_url(name)
         finally:

@@ -7,6 +7,7 @@ from types import MappingProxyType
 from typing import Any
 
 from packetserver.catalogue.model import (
+    NAME,
     SECRET,
     USER_CODE,
     Control,
@@ -28,6 +29,7 @@ FIELD_KEYS = frozenset(
         *("required", "references", "references_table", "references_by", "mentions", "foreign_key"),
         "references_also",
         *("unset", "empty", "insert", "update", "cut", "secret", "true_texts", "derived", "shown"),
+        "unique",
     }
 )
 KEY_FILTER = "id"
@@ -92,6 +94,7 @@ def _read_field(where: Where, name: str, line: Line, unset: str | None) -> Field
         update=line.get("update", True),
         cut=line.get("cut"),
         secret=_secret(where, name, line.get("secret", False)),
+        unique=_unique(where, name, line.get("unique")),
         derived=_function(line, "derived", rest),
         shown=_function(line, "shown", rest),
     )
@@ -112,6 +115,13 @@ def _secret(where: Where, name: str, value: object) -> str | None:
     if kind not in {SECRET, USER_CODE}:
         raise CatalogueError(*where, f"{name} has an unknown secret {value!r}")
     return str(kind)
+
+
+def _unique(where: Where, name: str, value: object) -> str | None:
+    """As what a field is unique, None when it need not be."""
+    if value not in {None, NAME}:
+        raise CatalogueError(*where, f"{name} is unique as {value!r}, which is unknown")
+    return NAME if value == NAME else None
 
 
 def _function(line: Line, key: str, arguments: Line) -> Named | None:

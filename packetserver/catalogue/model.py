@@ -13,6 +13,7 @@ from types import MappingProxyType
 from typing import Any, Final
 
 from packetserver.catalogue.names import in_either_case
+from packetserver.catalogue.nothing import means_nothing
 from packetserver.catalogue.types import EMPTY_NUMBERS, FieldType
 
 NOW: Final = "now"
@@ -23,6 +24,9 @@ NOTHING: Final[Mapping[str, Any]] = MappingProxyType({})
 
 SECRET, USER_CODE = "secret", "user code"
 """What a secret field holds: something that is compared as sent, or a user's MD5 in hex."""
+
+NAME: Final = "name"
+"""What a unique field holds: a name, which no two have in any letter case or with blanks around."""
 
 
 class Texts(tuple[str, ...]):
@@ -78,6 +82,8 @@ class Table:
     first_key: int = 1
     unique: tuple[tuple[str, ...], ...] = ()
     indexes: tuple[tuple[str, ...], ...] = ()
+    names: tuple[str, ...] = ()
+    """Columns with a name, each of which one row alone has (schemas: `unique`)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,6 +135,7 @@ class Field:
     update: bool = True
     cut: int | None = None
     secret: str | None = None
+    unique: str | None = None
     derived: Named | None = None
     shown: Named | None = None
 
@@ -165,14 +172,7 @@ class Filter:
 
     def is_none(self, value: object) -> bool:
         """Whether a value means `no filter` (schemas: `none`)."""
-        if value is None or self.none is None:
-            return value is None
-        if isinstance(value, bool):
-            return self.none == str(value).lower()
-        if isinstance(value, int) and self.none in EMPTY_NUMBERS:
-            return bool(EMPTY_NUMBERS[self.none](value))
-        words = {"" if word == "empty" else word for word in self.none.split(" or ")}
-        return str(value) in words
+        return means_nothing(self.none, value)
 
 
 @dataclass(frozen=True, slots=True)
@@ -221,6 +221,8 @@ class ObjectType:
     """The fields that are columns, in the catalogue's order."""
     filter_defaults: Mapping[str, Scalar] = dataclasses.field(init=False, repr=False)
     """The values of filters that are in force unless others are sent."""
+    names: tuple[Field, ...] = dataclasses.field(init=False)
+    """The fields that hold a name which is one record's alone."""
     _by_wire_name: Mapping[str, Field] = dataclasses.field(init=False, repr=False)
     _filters: Mapping[str, Filter] = dataclasses.field(init=False, repr=False)
     _by_column: Mapping[str, Field] = dataclasses.field(init=False, repr=False)
@@ -238,6 +240,7 @@ class ObjectType:
         object.__setattr__(self, "filter_defaults", in_force)
         object.__setattr__(self, "_by_wire_name", in_either_case({**self.fields, **aliased}))
         object.__setattr__(self, "_filters", in_either_case(filters))
+        object.__setattr__(self, "names", tuple(each for each in stored if each.unique == NAME))
         object.__setattr__(self, "_by_column", of_columns)
 
     def field(self, name: str) -> Field | None:

@@ -23,6 +23,7 @@ class TableBuilder:
         self._unique: dict[str, tuple[tuple[str, ...], ...]] = {}
         self._indexes: dict[str, tuple[tuple[str, ...], ...]] = {}
         self._first_keys: dict[str, int] = {}
+        self._names: dict[str, tuple[str, ...]] = {}
 
     def declare(self, file: str, name: str, definition: Definition) -> None:
         """Add a table that a file of `schemas/tables` describes."""
@@ -46,6 +47,8 @@ class TableBuilder:
         self._first_keys.setdefault(name, definition.get("first_key", 1))
         for field in described.stored_fields:
             self._add(described.file, name, self._field_column(field))
+        names = (*self._names.get(name, ()), *(each.column or "" for each in described.names))
+        self._names[name] = tuple(dict.fromkeys(names))
         for column, line in definition.get("columns", {}).items():
             self._add(described.file, name, _plain_column(column, line))
             if line.get("key"):
@@ -82,6 +85,7 @@ class TableBuilder:
                 first_key=self._first_keys.get(name, 1),
                 unique=self._unique.get(name, ()),
                 indexes=self._indexes.get(name, ()),
+                names=self._names.get(name, ()),
             )
             for name, columns in self._columns.items()
         }

@@ -74,6 +74,7 @@ def _added(additions: Additions, names: WireNames, heading: str) -> Iterator[str
     )
     unique = [each for each in additions.indexes if each.unique]
     rows = [(each.table, ", ".join(each.columns)) for each in unique]
+    rows += [(each.table, f"{each.column}, in any letter case") for each in additions.names]
     yield from _part("Unique indexes.", rows)
     plain = len(additions.indexes) - len(unique)
     if plain:

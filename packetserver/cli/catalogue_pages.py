@@ -162,6 +162,8 @@ def _default_notes(each: Field) -> Iterator[str]:
 def _storing_notes(each: Field) -> Iterator[str]:
     if each.secret:
         yield "stored hashed, reads as empty"
+    if each.unique:
+        yield "one record's alone, in any letter case and with any blanks around it"
     if each.cut:
         yield f"cut after {each.cut} characters"
     if not each.insert and not each.update:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import click
@@ -9,6 +10,7 @@ import click
 from packetserver.cli.identities import identities, new_secret
 from packetserver.cli.program import Section, current_settings, examples, print_table
 from packetserver.errors import ProvisionError
+from packetserver.store.folding import BLANKS
 
 FROM_STDIN = click.option(
     "--password-stdin",
@@ -16,6 +18,9 @@ FROM_STDIN = click.option(
     help="Read the password from the first line of standard input.",
 )
 PROMPT = click.option("--prompt", is_flag=True, help="Ask for the password on the terminal.")
+ID = click.option(
+    "--id", "number", type=int, metavar="ID", help="Which one, where several have the name."
+)
 
 
 @click.group("user", cls=Section, epilog=examples("packetserver user list"))
@@ -46,6 +51,7 @@ def add(
     """
     password = new_secret("password", from_stdin=password_stdin, prompt=prompt)
     given: dict[str, Any] = {key: text for key, text in facts.items() if text}
+    name = name.strip(BLANKS)
     given |= {"username": name, "password": password.text, "http_api": not no_api}
     with identities(current_settings()) as known:
         if not known.users.ensure(given):
@@ -63,9 +69,10 @@ def add(
     ),
 )
 @click.argument("name")
+@ID
 @FROM_STDIN
 @PROMPT
-def set_password(*, name: str, password_stdin: bool, prompt: bool) -> None:
+def set_password(*, name: str, number: int | None, password_stdin: bool, prompt: bool) -> None:
     """Give the user NAME another password.
 
     Without --password-stdin or --prompt one is generated and printed once. The old one is refused
@@ -73,24 +80,52 @@ def set_password(*, name: str, password_stdin: bool, prompt: bool) -> None:
     """
     password = new_secret("password", from_stdin=password_stdin, prompt=prompt)
     with identities(current_settings()) as known:
-        found = known.users.named(name)
-        known.users.change({"username": found["username"], "password": password.text})
+        found = known.users.named(name, number)
+        known.users.change(which(found) | {"password": password.text})
     click.echo(f"Changed the password of the user {found['username']}.")
     password.announce("It is now")
 
 
 @user.command(epilog=examples("packetserver user disable ann"))
 @click.argument("name")
-def disable(name: str) -> None:
+@ID
+def disable(*, name: str, number: int | None) -> None:
     """Keep the user NAME from logging in; its records stay.
 
     A provision file that says enabled = true enables it again.
     """
     with identities(current_settings()) as known:
-        found = known.users.named(name)
-        changed = known.users.change({"username": found["username"], "enabled": False})
+        found = known.users.named(name, number)
+        changed = known.users.change(which(found) | {"enabled": False})
     state = "is disabled" if changed else "was disabled already"
     click.echo(f"The user {found['username']} {state}.")
+
+
+def which(found: Mapping[str, Any]) -> dict[str, Any]:
+    """What tells a user from all others."""
+    return {"username": found["username"], "id": found["user_id"]}
+
+
+@user.command(
+    epilog=examples(
+        "packetserver user rename ann ann.archer", "packetserver user rename ann ann-2 --id 7"
+    )
+)
+@click.argument("name")
+@click.argument("new_name")
+@ID
+def rename(*, name: str, new_name: str, number: int | None) -> None:
+    """Give the user NAME the name NEW_NAME; its records and its password stay.
+
+    It logs in with the new name from now on.
+    """
+    new_name = new_name.strip(BLANKS)
+    if not new_name:
+        raise ProvisionError("the new name is empty")
+    with identities(current_settings()) as known:
+        found = known.users.named(name, number)
+        known.users.rename(found, new_name)
+    click.echo(f"The user {found['username']} is {new_name} now.")
 
 
 @user.command("list", epilog=examples("packetserver user list"))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,6 +11,8 @@ from packetserver.engine.context import Call
 from packetserver.engine.draft import Draft
 from packetserver.engine.unheeded import dropped
 from packetserver.errors import TransactionFailure
+from packetserver.store.folding import is_same_name
+from packetserver.store.names import NameColumn, Row, holder
 
 AT_INSERT = "insert"
 """The rules that an insert keeps even while validation is off (schemas: `at`)."""
@@ -88,6 +90,12 @@ def validate(writing: Writing) -> None:
         messages = RULES[each.rule.name](writing, each.field, each.rule)
         if messages:
             complaints.extend(f"{each.field}: {message}" for message in messages)
+    # Where a rule has told it already it is not told twice.
+    complaints.extend(
+        f"{name}: {message}"
+        for name, message in taken_names(writing)
+        if not any(each.startswith(f"{name}: ") for each in complaints)
+    )
     if complaints:
         raise TransactionFailure(*FIXED_LINES, *dict.fromkeys(complaints))
 
@@ -104,6 +112,7 @@ def check_insert(writing: Writing) -> None:
     In the original the insert itself refused such a record (catalogue, `at` insert).
     """
     drop_complaints(writing)
+    check_names(writing)
     complaints = [
         f"{each.field}: {message}"
         for each in writing.draft.object.rules
@@ -112,3 +121,37 @@ def check_insert(writing: Writing) -> None:
     ]
     if complaints:
         raise TransactionFailure.because(*dict.fromkeys(complaints))
+
+
+def check_names(writing: Writing) -> None:
+    """Raises TransactionFailure, with a line for each, for names that are another record's."""
+    complaints = [f"{name}: {message}" for name, message in taken_names(writing)]
+    if complaints:
+        raise TransactionFailure.because(*complaints)
+
+
+def taken_names(writing: Writing) -> Iterator[tuple[str, str]]:
+    """The fields whose new name is another record's (docs/catalogue.md, `unique`), and whose.
+
+    A record may be stored again under the name that it has, even where others have it too.
+    """
+    for field in writing.draft.object.names:
+        name = writing.draft.values.get(field.name)
+        before = writing.stored[field.name] if writing.stored is not None else None
+        if not isinstance(name, str) or (before is not None and is_same_name(name, before)):
+            continue
+        found = holder_of_name(writing, field, name)
+        if found is not None:
+            state = "" if found.enabled else ", and is disabled"
+            kind = writing.draft.object.element
+            yield field.name, f"The {kind} {found.key} has this name already{state}"
+
+
+def holder_of_name(writing: Writing, field: Field, name: str) -> Row | None:
+    """Another record that has a name, in any letter case and with any blanks around it."""
+    described = writing.draft.object
+    key = described.key
+    own = writing.stored[key.name] if writing.stored is not None and key is not None else None
+    key_column = key.column if key is not None else None
+    names = NameColumn(described.table or "", key_column or "", field.column or "")
+    return holder(writing.call.records.connection, names, name, but=own)

@@ -17,6 +17,7 @@ from packetserver import setting_kinds as kinds
 from packetserver.errors import ProvisionError
 from packetserver.provision.rows import LARGEST_ID
 from packetserver.setting_kinds import Kind
+from packetserver.store.folding import fold_name
 from packetserver.store.kept_settings import SERVER_NAMES, TIMEZONE
 
 IGNORED = "identity"
@@ -178,7 +179,7 @@ def _refuse_twins(entries: tuple[Entry, ...], key: str) -> None:
     seen: set[object] = set()
     for entry in entries:
         value = entry.given.get(key)
-        same = value.lower() if isinstance(value, str) else value
+        same = fold_name(value) if isinstance(value, str) else value
         if same is not None and same in seen:
             raise ProvisionError(f"{entry.where}: this {key} stands in the file twice")
         seen.add(same)

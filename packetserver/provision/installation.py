@@ -20,6 +20,7 @@ from packetserver.engine.assembly import load_schema, open_database, preferences
 from packetserver.errors import Outage, ProvisionError, SettingsError, StoreUnavailable
 from packetserver.settings import Settings
 from packetserver.store.database import Database
+from packetserver.store.folding import NO_LETTERS, folding_of
 from packetserver.store.grants import lack_for_preparing, lack_for_serving, require
 from packetserver.store.kept_settings import TABLE
 from packetserver.store.schema import Schema
@@ -106,10 +107,16 @@ def prepare_installation(settings: Settings) -> Condition:
                 raise ProvisionError(f"the database {found.value}")
             if found is not Condition.CURRENT:
                 require(lack_for_preparing(connection))
+            _require_letters(database, connection)
         prepare_database(database, schema, preferences_of(settings).now())
     finally:
         database.close()
     return found
+
+
+def _require_letters(database: Database, connection: Connection) -> None:
+    if not database.is_sqlite and folding_of(connection.dialect) is None:
+        raise ProvisionError(NO_LETTERS)
 
 
 def condition_of(connection: Connection) -> Condition:

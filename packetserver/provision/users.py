@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from sqlalchemy import func
-
 from packetserver.errors import ProvisionError
 from packetserver.provision.contacts import Contacts
 from packetserver.provision.rows import SYSTEM_USER, Row, Rows
 from packetserver.security.secrets import hash_secret, md5_of_password, verify_secret
+from packetserver.store.folding import BLANKS, is_same_name, same_name
+from packetserver.store.names import listed
 
 TABLE = "access"
 COLUMNS = {
@@ -41,20 +41,45 @@ class Users:
         self._zone = zone
         self._contacts = Contacts(rows)
 
-    def find(self, name: str) -> Row | None:
-        """The user of a name in any letter case, None when there is none."""
-        if not name.isprintable():  # no user has it, and PostgreSQL could not even look for it
-            return None
-        table = self._rows.table(TABLE)
-        same_name = func.lower(table.c.username) == func.lower(name)
-        return self._rows.find(TABLE, same_name, table.c.user_id != SYSTEM_USER)
+    def find(self, name: str, number: int | None = None) -> Row | None:
+        """The user of a name in any letter case, blanks around it left aside; None without one.
 
-    def named(self, name: str) -> Row:
-        """The user of a name in any letter case; raises ProvisionError when there is none."""
-        found = self.find(name)
+        ``number`` is which one, where a database of the original has several: raises
+        ProvisionError, which lists them, for several without one.
+        """
+        found = [each for each in self._all_named(name) if each["user_id"] != SYSTEM_USER]
+        if len(found) > 1 and number is not None:
+            found = [each for each in found if each["user_id"] == number]
+        if len(found) > 1:
+            rows = [(each["user_id"], each["username"]) for each in found]
+            raise ProvisionError(
+                f"there are several users {name.strip(BLANKS)}: {listed(rows)}; say which one by"
+                " its id, or give all but one another name by packetserver user rename"
+            )
+        return found[0] if found else None
+
+    def _all_named(self, name: str) -> list[Row]:
+        if not name.strip(BLANKS).isprintable():
+            # No user has it, and PostgreSQL could not even look for it.
+            return []
+        return self._rows.all(TABLE, same_name(self._rows.table(TABLE).c.username, name))
+
+    def named(self, name: str, number: int | None = None) -> Row:
+        """As `find`; raises ProvisionError, too, where there is none, or another has the number."""
+        found = self.find(name, number)
         if found is None:
             raise ProvisionError(f"there is no user {name}")
+        if number is not None and found["user_id"] != number:
+            raise ProvisionError(f"the user {name} has the id {found['user_id']}, not {number}")
         return found
+
+    def rename(self, stored: Row, name: str) -> None:
+        """Give a user another name; raises ProvisionError when it is another user's."""
+        others = (each for each in self._all_named(name) if each["user_id"] != stored["user_id"])
+        other = next(others, None)
+        if other is not None:
+            raise ProvisionError(f"the name {name} is that of the user {other['user_id']}")
+        self._rows.change(TABLE, stored, self._rows.columns(TABLE, COLUMNS, {"username": name}))
 
     def all(self) -> list[Row]:
         """Every user, with the name of the role as `role`."""
@@ -72,6 +97,9 @@ class Users:
         """
         if self._stored(given) is not None:
             return False
+        if self._all_named(given["username"]):
+            # The user who owns the shipped rows is none that one may work on.
+            raise ProvisionError(f"the name {given['username']} is the server's own")
         if "role" not in given:
             raise ProvisionError(f"a new user needs a role; there are: {self._role_names()}")
         if "password" not in given:
@@ -88,11 +116,12 @@ class Users:
         Raises ProvisionError for a role or a user that does not exist.
         """
         changed = self.change(given)
-        return self._contacts.apply(self.named(given["username"]), given) or changed
+        user = self.named(given["username"], given.get("id"))
+        return self._contacts.apply(user, given) or changed
 
     def change(self, given: Given) -> bool:
         """As `apply`, but leaves the contact alone."""
-        stored = self.named(given["username"])
+        stored = self.named(given["username"], given.get("id"))
         wanted = self._rows.columns(TABLE, COLUMNS, given) | self._references(given)
         if "password" in given:
             wanted["password"] = _secret(stored["password"], given["password"])
@@ -100,7 +129,7 @@ class Users:
 
     def _stored(self, given: Given) -> Row | None:
         name, number = given["username"], given.get("id")
-        found = self.find(name)
+        found = self.find(name, number)
         if number is None:
             return found
         if found is not None and found["user_id"] != number:
@@ -129,10 +158,13 @@ class Users:
         return int(found["user_id"])
 
     def _role_id(self, name: str) -> int:
-        ids = {each["role"]: each["role_id"] for each in self._rows.all("role")}
-        if name not in ids:
+        found = [each for each in self._rows.all("role") if is_same_name(each["role"], name)]
+        if not found:
             raise ProvisionError(f"there is no role {name!r}; there are: {self._role_names()}")
-        return int(ids[name])
+        if len(found) > 1:
+            rows = listed([(each["role_id"], each["role"]) for each in found])
+            raise ProvisionError(f"there are several roles {name}: {rows}; give them other names")
+        return int(found[0]["role_id"])
 
     def _role_names(self) -> str:
         return ", ".join(each["role"] for each in self._rows.all("role"))

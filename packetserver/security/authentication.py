@@ -34,6 +34,7 @@ from packetserver.security.secrets import (
 )
 from packetserver.security.throttle import Limits
 from packetserver.settings import Settings
+from packetserver.store.folding import fold_name
 
 # A host name or an address in brackets, and perhaps a port.
 _HOST = re.compile(r"(?:\[(?P<address>[^\]]*)\]|(?P<name>[^:]*))(?::\d*)?")
@@ -125,7 +126,7 @@ class Authenticator:
             raise NotAuthorized(REFUSAL)
         rows = find_users(connection, name, attempt.bases)
         # By its id where there is one: a name is written in many ways.
-        whose = f"user {rows[0].user_id}" if rows else f"name {name.casefold()}"
+        whose = f"user {rows[0].user_id}" if rows else f"name {fold_name(name)}"
         for row in rows:
             claim = Claim(SecretKind.USER, row.user_id, row.password, code)
             # The secret first, whatever else is wrong: so every refusal takes the same time.

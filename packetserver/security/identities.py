@@ -19,7 +19,6 @@ from sqlalchemy import (
     bindparam,
     case,
     column,
-    func,
     literal_column,
     null,
     select,
@@ -34,6 +33,7 @@ from packetserver.security.principal import VERBS
 from packetserver.security.remembered import Claim
 from packetserver.security.secrets import SecretKind
 from packetserver.store.direct import Direct
+from packetserver.store.folding import same_name
 
 
 class UserRow(NamedTuple):
@@ -156,7 +156,7 @@ def _base(number: int) -> ColumnElement[Any]:
     return bindparam(f"base_{number}", type_=String)
 
 
-# The letter case is the database's affair on both sides: the two then never disagree about it.
+# Letters are the database's affair on both sides: the two then never disagree about them.
 _USERS_BY_NAME = (
     select(
         _ACCESS,
@@ -168,7 +168,7 @@ _USERS_BY_NAME = (
     .join(_ROLE, _ROLE.c.role_id == _ACCESS.c.role_id)
     .outerjoin(_ACTING, _ACTING.c.user_id == _ACCESS.c.alias)
     .outerjoin(_ACTING_ROLE, _ACTING_ROLE.c.role_id == _ACTING.c.role_id)
-    .where(func.lower(_ACCESS.c.username) == func.lower(bindparam("username", type_=String)))
+    .where(same_name(_ACCESS.c.username, bindparam("username", type_=String)))
     .where(_ACCESS.c.user_id != _SYSTEM_USER)
     .order_by(_ACCESS.c.user_id)
 )

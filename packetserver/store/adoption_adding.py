@@ -19,6 +19,7 @@ from packetserver.store.adoption_rows import largest_key
 from packetserver.store.defaults import default_rows
 from packetserver.store.guid_columns import SYSTEM
 from packetserver.store.key_sequences import next_value, quoted_sequence
+from packetserver.store.names import hold
 from packetserver.store.schema import Schema
 from packetserver.store.tables import build_tables
 
@@ -40,6 +41,8 @@ def add(
         _add_columns(connection, schema.catalogue.tables[name], columns)
     for index in additions.indexes:
         _add_index(connection, index)
+    for names in additions.names:
+        hold(connection, names)
     if additions.lacks_system:
         connection.execute(insert(schema.metadata.tables[SYSTEMS]).values(_system_row()))
     if additions.elements:

@@ -8,10 +8,11 @@ from dataclasses import dataclass
 from sqlalchemy import Connection, String, column, func, select, table, text
 
 from packetserver.catalogue.model import Table
-from packetserver.store.adoption_findings import Finding, Topic
+from packetserver.store.adoption_findings import Finding, Topic, WireNames
 from packetserver.store.adoption_found import FoundTable
 from packetserver.store.adoption_rows import count_in_the_way
 from packetserver.store.guid_columns import SYSTEM
+from packetserver.store.names import NameColumn, find_twins, is_held, listed, name_columns
 from packetserver.store.schema import Schema
 from packetserver.store.tables import LONGEST_NAME
 
@@ -37,6 +38,7 @@ class NewIndex:
 class Additions:
     """What is to be added: tables, columns with their tables, indexes, and rows for sync clients.
 
+    ``names`` are the columns of which the database is to keep names unique.
     ``lacks_system`` is whether sync_system has no row for the catalogue, ``elements`` are those
     without a row in sync_table.
     """
@@ -44,12 +46,13 @@ class Additions:
     tables: tuple[str, ...]
     columns: tuple[tuple[str, str], ...]
     indexes: tuple[NewIndex, ...]
+    names: tuple[NameColumn, ...]
     lacks_system: bool
     elements: tuple[str, ...]
 
     def __bool__(self) -> bool:
         """Whether there is anything to add."""
-        lists = (self.tables, self.columns, self.indexes, self.elements)
+        lists = (self.tables, self.columns, self.indexes, self.names, self.elements)
         return any(lists) or self.lacks_system
 
 
@@ -60,6 +63,7 @@ def find_additions(connection: Connection, schema: Schema, found: Found) -> Addi
         tables=tuple(name for name in tables if name not in found),
         columns=tuple(_missing_columns(tables, found)),
         indexes=tuple(_missing_indexes(connection, schema, found)),
+        names=tuple(each for each in _names(schema, found) if not _is_refused(connection, each)),
         lacks_system=not _has_system(connection, found),
         elements=tuple(_missing_elements(connection, schema, found)),
     )
@@ -72,6 +76,22 @@ def rows_in_the_way(connection: Connection, schema: Schema, found: Found) -> Ite
         if count:
             fact = f"values of ({', '.join(columns)}) in more than one row: {count}"
             yield Finding(Topic.NOT_UNIQUE, name, fact)
+    for names in _names(schema, found):
+        place, concerns = f"{names.table}.{names.column}", WireNames(schema.catalogue)
+        for twins in find_twins(connection, names):
+            field = concerns.column(names.table, names.column)
+            yield Finding(Topic.SAME_NAME, place, listed(twins.rows), field)
+
+
+def _names(schema: Schema, found: Found) -> Iterator[NameColumn]:
+    """The columns that the database has whose names are to be unique."""
+    for names in name_columns(schema.catalogue):
+        if names.table in found and {names.key, names.column} <= set(found[names.table].columns):
+            yield names
+
+
+def _is_refused(connection: Connection, names: NameColumn) -> bool:
+    return is_held(connection, names) or bool(find_twins(connection, names))
 
 
 def _missing_columns(tables: Mapping[str, Table], found: Found) -> Iterator[tuple[str, str]]:

@@ -74,6 +74,22 @@ class Topic(Enum):
             " refused these objects."
         ),
     )
+    SAME_NAME = (
+        Weight.MENDING,
+        (
+            "More than one row has the same name, letter case and blanks around it left aside: the"
+            " first of them whose password fits logs in, and the database does not keep further ones"
+            " out. Give all but one another name, by packetserver user rename where they are users,"
+            " and adopt again."
+        ),
+    )
+    NO_LETTERS = (
+        Weight.DIFFERENCE,
+        (
+            "Beyond a to z letters count as different in another case, in names and in filters: the"
+            " database has neither the encoding UTF8 nor a collation that knows them."
+        ),
+    )
     SHORT = (
         Weight.DIFFERENCE,
         (

@@ -10,6 +10,7 @@ from sqlalchemy import ColumnClause, Connection, Integer, String, column, func, 
 from packetserver.catalogue.model import Catalogue, Table
 from packetserver.store.adoption_findings import Finding, Topic, WireNames
 from packetserver.store.adoption_found import FoundTable
+from packetserver.store.folding import folding_of
 from packetserver.store.key_sequences import next_value, quoted_sequence
 
 OWN_ROWS = (("access", "user_id", "the user 0"), ("organization", "org_id", "the own company"))
@@ -27,6 +28,8 @@ def examine_rows(connection: Connection, catalogue: Catalogue, found: Found) -> 
         if described.name in found:
             yield from _examine_keys(connection, described, found[described.name], names)
             yield from _examine_references(connection, catalogue, described.name, found, names)
+    if folding_of(connection.dialect) is None:
+        yield Finding(Topic.NO_LETTERS, "the database")
     yield from _missing_rows(connection, found)
     yield from _missing_permissions(connection, catalogue)
 

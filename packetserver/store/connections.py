@@ -7,6 +7,7 @@ import os
 import pathlib
 import select
 import sqlite3
+import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
 from functools import partial
@@ -23,6 +24,7 @@ from sqlalchemy.pool import ConnectionPoolEntry, PoolProxiedConnection
 from packetserver.errors import SettingsError
 from packetserver.store.connecting import connect
 from packetserver.store.direct import kept_cursor, leave_out_rows
+from packetserver.store.folding import define_functions, learn_folding
 from packetserver.store.limits import Limits
 
 POOL_SECONDS = 10
@@ -80,6 +82,7 @@ def open_server(url: URL, time_zone: str | None, limits: Limits) -> Engine:
     )
     event.listen(engine, "do_connect", connect)
     event.listen(engine, "connect", _prepare_server)
+    event.listen(engine, "connect", partial(_learn_letters, engine.dialect, once=threading.Event()))
     _begin_by(engine, _begin_server)
     event.listen(engine, "handle_error", _leave_out_rows)
     event.listen(engine, "checkin", _note_rest)
@@ -90,6 +93,15 @@ def open_server(url: URL, time_zone: str | None, limits: Limits) -> Engine:
 def _prepare_server(connection: psycopg.Connection[Any], record: Any) -> None:
     # The driver must not begin transactions by itself: what only reads needs none.
     connection.autocommit = True
+
+
+def _learn_letters(
+    dialect: Dialect, connection: psycopg.Connection[Any], record: Any, once: threading.Event
+) -> None:
+    """Look how the database tells letters in the first connection; it does not change."""
+    if not once.is_set():
+        learn_folding(dialect, connection)
+        once.set()
 
 
 def _begin_by(engine: Engine, begin: Callable[[Dialect, PoolProxiedConnection], None]) -> None:
@@ -195,12 +207,7 @@ def _prepare_sqlite(connection: sqlite3.Connection, record: Any) -> None:
         "case_sensitive_like = ON",
     ):
         connection.execute(f"PRAGMA {pragma}")
-    # SQLite's own lower() knows ASCII alone, PostgreSQL's knows every letter.
-    connection.create_function("lower", 1, _lower, deterministic=True)
-
-
-def _lower(value: Any) -> Any:
-    return value.lower() if isinstance(value, str) else value
+    define_functions(connection)
 
 
 def _begin_sqlite(usual: float, dialect: Dialect, connection: PoolProxiedConnection) -> None:

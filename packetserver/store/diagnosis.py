@@ -12,6 +12,7 @@ from sqlalchemy.exc import DataError, IntegrityError
 
 from packetserver.catalogue.model import Catalogue, Field
 from packetserver.errors import KeyTaken, RecordRefused, RefusalUnexplained
+from packetserver.store.names import name_columns
 from packetserver.store.new_keys import is_used_up
 from packetserver.store.schema import Schema
 
@@ -105,7 +106,8 @@ def _reasons(error: IntegrityError, attempt: Attempt) -> list[str]:
                 if attempt.can_look:
                     raise KeyTaken(table) from error
                 raise RefusalUnexplained("the database gave a key twice") from error
-        return [_taken(_repeated(error, attempt.table), attempt)]
+        name = _taken_name(text, attempt)
+        return [name] if name is not None else [_taken(_repeated(error, attempt.table), attempt)]
     if state == NOT_NULL or NOT_NULL_SQLITE in text:
         return [_empty(error, attempt)]
     if not attempt.can_look:
@@ -126,6 +128,15 @@ def _repeated(error: IntegrityError, table: str) -> list[str]:
     _, _, places = str(error.orig).partition(UNIQUE_SQLITE)
     pairs = [each.strip().partition(".") for each in places.split(",")]
     return [column for name, _, column in pairs if name == table and column]
+
+
+def _taken_name(text: str, attempt: Attempt) -> str | None:
+    """The name that another row has, where it was that; two packets may have chosen it at once."""
+    for names in name_columns(attempt.catalogue):
+        field = _field(attempt, names.column) if names.table == attempt.table else None
+        if field is not None and names.index in text:
+            return f"{field.name}: Another {names.kind} has this name already"
+    return None
 
 
 def _taken(columns: list[str], attempt: Attempt) -> str:

@@ -20,6 +20,7 @@ from alembic.util import CommandError
 from sqlalchemy import Column, Connection, Integer, MetaData
 
 from packetserver.errors import ProvisionError
+from packetserver.store.names import NAME_INDEX
 from packetserver.store.setup import configuration
 
 DIGITS = 4
@@ -27,7 +28,13 @@ DIGITS = 4
 
 def differences(connection: Connection, metadata: MetaData) -> list[Any]:
     """What a database lacks, or has otherwise, as alembic's operations name it; mostly nothing."""
-    return list(compare_metadata(MigrationContext.configure(connection), metadata))
+    options = {"include_object": is_compared}
+    return list(compare_metadata(MigrationContext.configure(connection, opts=options), metadata))
+
+
+def is_compared(thing: Any, name: str | None, kind: str, *_: Any) -> bool:
+    """Whether alembic is to compare something: not the indexes of names, which it cannot read."""
+    return kind != "index" or not str(name).endswith(NAME_INDEX)
 
 
 def write_migration(connection: Connection, metadata: MetaData, title: str) -> Path | None:
@@ -41,7 +48,7 @@ def write_migration(connection: Connection, metadata: MetaData, title: str) -> P
     if not differences(connection, metadata):
         return None
     settings = configuration(connection)
-    settings.attributes |= {"metadata": metadata, "rewrite": _rewrite}
+    settings.attributes |= {"metadata": metadata, "rewrite": _rewrite, "compares": is_compared}
     newest = ScriptDirectory.from_config(settings).get_current_head() or "0"
     number = f"{int(newest) + 1:0{DIGITS}}"
     sentence = title[0].upper() + title[1:].rstrip(".") + "."

@@ -24,8 +24,10 @@ from packetserver.errors import ProvisionError
 from packetserver.store.database import Database
 from packetserver.store.defaults import default_rows
 from packetserver.store.guid_columns import SYSTEM
+from packetserver.store.names import hold_where_possible
 from packetserver.store.new_keys import counts_keys, keep_clear_of
 from packetserver.store.schema import Schema
+from packetserver.store.tables import build_tables
 
 MIGRATIONS = "packetserver.store:migrations"
 ORDER = ("base.toml", "roles.toml", "lookups.toml", "editors.toml")
@@ -40,12 +42,14 @@ def prepare_database(database: Database, schema: Schema, now: datetime) -> bool:
     with database.connect(writes=True) as connection:
         if MigrationContext.configure(connection).get_current_revision() is not None:
             migrate(connection)
+            hold_where_possible(connection, schema.catalogue)
             _number_elements(connection, schema, now)
             connection.commit()
             return False
         if inspect(connection).get_table_names():
             raise ProvisionError("The database holds tables that this server did not make")
-        schema.metadata.create_all(connection)
+        # Tables of its own: to make them on PostgreSQL takes their references from SQLite's.
+        build_tables(schema.catalogue).create_all(connection)
         _insert_defaults(connection, schema, now)
         _number_elements(connection, schema, now)
         _stamp(connection)

@@ -35,6 +35,7 @@ from sqlalchemy.types import TypeEngine
 
 from packetserver.catalogue import model
 from packetserver.errors import CatalogueError
+from packetserver.store.names import NameColumn, hold
 
 LONGEST_NAME = 63
 """PostgreSQL's limit for the name of a constraint or index, in bytes."""
@@ -104,7 +105,14 @@ def _build_table(metadata: MetaData, described: model.Table) -> Table:
     )
     if described.sequence is not None:
         event.listen(table, "after_create", partial(_count_keys, described))
+    for name in described.names:
+        names = NameColumn(described.name, described.key or "", name)
+        event.listen(table, "after_create", partial(_hold_names, names))
     return table
+
+
+def _hold_names(names: NameColumn, target: Table, connection: Connection, **options: Any) -> None:
+    hold(connection, names)
 
 
 def _count_keys(

@@ -16,7 +16,7 @@ from sqlalchemy import func, select
 
 from packetserver.cli.setting_texts import shown_url
 from packetserver.engine.assembly import build_engine
-from packetserver.errors import CatalogueError, StoreUnavailable
+from packetserver.errors import CatalogueError, ProvisionError, StoreUnavailable
 from packetserver.operation.doctor import (
     database_checks,
     examination,
@@ -25,6 +25,7 @@ from packetserver.operation.doctor import (
 )
 from packetserver.operation.doctor.examination import examine
 from packetserver.operation.doctor.findings import Check, Finding, Health
+from packetserver.provision.installation import prepare_installation
 from packetserver.settings import Settings
 from packetserver.store.database import Database
 
@@ -76,7 +77,7 @@ def test_an_installation_that_is_well(look, tmp_path, prepared_database_url, mon
     assert [each for each in found if each.health is not OK] == []
     unset = {Check.AUDIT, Check.REPLICA, Check.SYSTEM_XML, Check.METRICS}
     of_sqlite = {Check.RIGHTS, *unset}
-    of_server = {Check.CLOCK, Check.CONNECTIONS, Check.GRANTS, *unset}
+    of_server = {Check.LETTERS, Check.CLOCK, Check.CONNECTIONS, Check.GRANTS, *unset}
     other = of_server if prepared_database_url.startswith("sqlite") else of_sqlite
     assert {each.check for each in found} == set(Check) - other
     assert all(each.text and not each.text.endswith(".") for each in found)
@@ -444,3 +445,45 @@ def test_the_words_of_a_database_tell_no_password():
     url = sqlalchemy.make_url("postgresql://crm:geheim-7@localhost/crm")
     told = examination._reason(StoreUnavailable("no entry\n for geheim-7"), url)
     assert told == "no entry for ***"
+
+
+def test_a_database_that_tells_letters_apart_by_case(databases, tmp_path):
+    with databases.in_locale_c("LATIN1") as url:
+        finding = one(Check.LETTERS, examined(url, tmp_path), WRONG)
+        assert "letter case" in finding.text
+        assert "UTF8" in finding.advice
+        with pytest.raises(ProvisionError, match="make it anew with ENCODING 'UTF8'"):
+            prepare_installation(Settings(database_url=url))
+
+
+def test_a_database_in_locale_c_is_as_good_as_any(databases, tmp_path):
+    with databases.in_locale_c() as url:
+        prepare_installation(Settings(database_url=url))
+        found = examined(url, tmp_path)
+        (letters,) = of(Check.LETTERS, found)
+        assert letters.health is OK
+        assert letters.text.startswith("Letter case is that of Unicode, by the collation ")
+        (names,) = of(Check.NAMES, found)
+        assert names.health is OK
+
+
+def test_names_that_several_have(look, execute, prepared_database_url):
+    is_file = prepared_database_url.startswith("sqlite")
+    held = "access_username_name_idx"
+    endings = ("_insert", "_update")
+    execute(
+        *(f"DROP TRIGGER {held}{each}" for each in endings) if is_file else (f"DROP INDEX {held}",)
+    )
+    finding = one(Check.NAMES, look(), WARNING)
+    assert "does not keep it so" in finding.text
+    execute("UPDATE access SET username = ' ADMIN' WHERE user_id = 2")
+    finding = one(Check.NAMES, look(), WRONG)
+    assert "the users 1 (admin) and 2 ( ADMIN)" in finding.text
+    assert "packetserver user rename" in finding.advice
+
+
+def test_names_in_a_database_of_before_and_in_one_of_the_original(look, execute):
+    execute("DROP TABLE packetserver_login", "UPDATE alembic_version SET version_num = '0001'")
+    assert [each.health for each in of(Check.NAMES, look())] == [OK]
+    execute("DROP TABLE alembic_version")
+    assert [each.health for each in of(Check.NAMES, look())] == [OK]

@@ -130,7 +130,7 @@ def hasher() -> CountingHasher:
 @pytest.fixture(scope="session")
 def open_site() -> Iterator[Callable[[], Site]]:
     """Opens a new site at every call, in memory; two roles are all it holds."""
-    engine = sqlalchemy.create_engine("sqlite://")
+    engine = Database("sqlite://").engine
     opened: list[sqlalchemy.Connection] = []
 
     def open_one() -> Site:

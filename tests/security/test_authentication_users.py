@@ -36,7 +36,6 @@ def rep1(site):
         Credentials(username="rep1"),
         Credentials(username="rep1", client_id=1),
         Credentials(username="nobody", code=CODE),
-        Credentials(username="rep1 ", code=CODE),
         Credentials(username="%", code=CODE),
         Credentials(username="rep1", code=md5_of_password("other")),
         Credentials(username="rep1", code="rep1"),
@@ -57,6 +56,11 @@ def test_user_logs_in_whatever_the_id(site, sent_id):
 
 def test_negative_client_id_counts_as_none(site):
     assert site.log_in("rep1", client_id=-1) == USER_2
+
+
+@pytest.mark.parametrize("sent", ["rep1 ", " rep1", "\tREP1\u00a0"])
+def test_blanks_around_a_name_do_not_count(site, sent):
+    assert site.authenticate(Credentials(username=sent, code=CODE)).user_id == 2
 
 
 @pytest.mark.parametrize("sent", ["rep1", "REP1", "Rep1"])

@@ -350,6 +350,28 @@ class TestAdopting:
         assert sum("UNIQUE" in each and "cuid" in each for each in found) == 1
         assert not adopt(original, whole_schema).additions
 
+    def test_twins_are_told_and_names_kept_once_they_are_parted(self, original, whole_schema):
+        def rename(number: int, name: str) -> None:
+            statement = "UPDATE access SET username = '{}' WHERE user_id = {}"
+            execute(original, statement.format(name, number))
+
+        execute(
+            original,
+            "INSERT INTO access (user_id, username, password, enteredby, modifiedby)"
+            " VALUES (701, 'Änne', '', 0, 0), (702, 'änne ', '', 0, 0)",
+        )
+        told = {"access.username": "701 (Änne) and 702 (änne )"}
+        assert facts(adopt(original, whole_schema, dry_run=True), Topic.SAME_NAME) == told
+        adoption = adopt(original, whole_schema)
+        assert facts(adoption, Topic.SAME_NAME) == told
+        assert [each.table for each in adoption.additions.names] == ["role"]
+        rename(702, "Anne")
+        again = adopt(original, whole_schema)
+        assert Topic.SAME_NAME not in places(again)
+        assert [each.table for each in again.additions.names] == ["access"]
+        with pytest.raises(DBAPIError, match="access_username_name_idx"):
+            rename(702, " ÄNNE")
+
     def test_a_database_from_before_there_were_sync_clients(self, databases, whole_schema):
         named = frozenset(name for name in whole_schema.catalogue.tables if "sync" in name)
         sync = named | OURS

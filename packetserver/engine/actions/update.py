@@ -25,7 +25,13 @@ from packetserver.engine.references import check_references
 from packetserver.engine.sharing import share_key
 from packetserver.engine.stamps import force_to_user, stamp_change
 from packetserver.engine.storing import column_value
-from packetserver.engine.validation import REQUIRED, Writing, drop_complaints, validate
+from packetserver.engine.validation import (
+    REQUIRED,
+    Writing,
+    check_names,
+    drop_complaints,
+    validate,
+)
 from packetserver.errors import TransactionFailure
 from packetserver.store.guid_columns import map_element
 from packetserver.store.row_locks import Strength
@@ -100,6 +106,7 @@ def _change(writing: Writing, identity: Identity, before: datetime | None) -> No
         validate(writing)
     else:
         drop_complaints(writing)
+        check_names(writing)
     heed_changed(writing)
     stamp_change(call, draft)
     values = _columns(writing)

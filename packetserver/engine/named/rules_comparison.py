@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from packetserver.catalogue.model import Named
+from packetserver.catalogue.model import NAME, Named
 from packetserver.engine.draft import LENGTH_EXCEEDED
 from packetserver.engine.named.conditions import broken_when, given_value, input_value, looked_at
-from packetserver.engine.validation import Writing
+from packetserver.engine.validation import Writing, holder_of_name
 
 
 @broken_when("at_least")
@@ -67,6 +67,8 @@ def unique(writing: Writing, field: str, named: Named) -> bool:
     value = input_value(writing, looked_at(field, named))
     if found is None or found.column is None or value is None:
         return False
+    if found.unique == NAME:
+        return holder_of_name(writing, found, str(value)) is not None
     key = described.key
     own = writing.stored[key.name] if writing.stored is not None and key is not None else None
     column = key.column if key is not None and key.column is not None else found.column

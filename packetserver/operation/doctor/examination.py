@@ -14,6 +14,7 @@ from packetserver.errors import CatalogueError, ProvisionError, SettingsError, S
 from packetserver.operation.doctor.database_checks import Opened, examine_database
 from packetserver.operation.doctor.findings import Check, Finding, Health, ok, wrong
 from packetserver.operation.doctor.machine_checks import examine_machine
+from packetserver.operation.doctor.name_checks import examine_names
 from packetserver.operation.doctor.replica_checks import examine_replica
 from packetserver.operation.doctor.row_checks import examine_rows
 from packetserver.operation.doctor.settings_checks import examine_settings
@@ -101,6 +102,7 @@ def _parted(error: str) -> tuple[str, str]:
 def _contents(opened: Opened) -> Iterator[Finding]:
     found = list(examine_database(opened))
     yield from found
+    yield from examine_names(opened.connection, opened.schema)
     if not any(each.check is Check.TABLES and each.health is Health.WRONG for each in found):
         now = preferences_of(opened.settings).now()
         yield from examine_rows(opened.connection, opened.schema, now)

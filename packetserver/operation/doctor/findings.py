@@ -32,6 +32,8 @@ class Check(Enum):
     GRANTS = "database user"
     REVISION = "revision"
     TABLES = "tables"
+    NAMES = "names"
+    LETTERS = "letters"
     ZONE = "time zone"
     CLOCK = "clock"
     CONNECTIONS = "connections"

@@ -10,6 +10,7 @@ from sqlalchemy import ColumnElement, and_, func, or_
 from packetserver.catalogue.model import Filter, Named
 from packetserver.errors import RecordRefused
 from packetserver.store.filters import MATCHES, NOTHING, ORDER, Match, match
+from packetserver.store.folding import fold_case, folded
 from packetserver.store.matches.comparing import (
     COMPARISONS,
     NO_ESCAPE,
@@ -167,8 +168,8 @@ def _above_zero(selection: Selection, named: Named, one: Filter | None, value: A
 @match("ends_with")
 def _ends_with(selection: Selection, named: Named, one: Filter | None, value: Any) -> Condition:
     """The text ends with one of the `endings`, in any letter case."""
-    column = func.lower(compared_column(selection, named, one))
-    endings = (ending.lower() for ending in named.texts("endings"))
+    column = folded(compared_column(selection, named, one))
+    endings = (fold_case(ending) for ending in named.texts("endings"))
     return or_(*(column.like(f"%{ending}", escape=NO_ESCAPE) for ending in endings))
 
 

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from sqlalchemy import Boolean, ColumnElement, func, not_, or_
+from sqlalchemy import Boolean, ColumnElement, not_, or_
 
 from packetserver.catalogue.model import Filter, Named
 from packetserver.errors import RecordRefused
+from packetserver.store.folding import folded
 from packetserver.store.scope import Selection, reference_path
 
 Comparison = Callable[[ColumnElement[Any], Any], ColumnElement[bool]]
@@ -42,7 +43,8 @@ def greater(column: ColumnElement[Any], value: Any) -> ColumnElement[bool]:
 
 def equal_ignoring_case(column: ColumnElement[Any], value: Any) -> ColumnElement[bool]:
     """Equality of texts in any letter case."""
-    return func.lower(column) == func.lower(value)
+    same: ColumnElement[bool] = folded(column) == folded(value)
+    return same
 
 
 def like(column: ColumnElement[Any], value: Any) -> ColumnElement[bool]:
@@ -52,7 +54,7 @@ def like(column: ColumnElement[Any], value: Any) -> ColumnElement[bool]:
 
 def like_ignoring_case(column: ColumnElement[Any], value: Any) -> ColumnElement[bool]:
     """A pattern with % and _, in any letter case."""
-    return func.lower(column).like(func.lower(_pattern(value)), escape=NO_ESCAPE)
+    return folded(column).like(folded(_pattern(value)), escape=NO_ESCAPE)
 
 
 def _pattern(value: Any) -> Any:

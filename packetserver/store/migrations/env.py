@@ -9,5 +9,6 @@ context.configure(
     connection=attributes["connection"],
     target_metadata=attributes.get("metadata"),
     process_revision_directives=attributes.get("rewrite"),
+    include_object=attributes.get("compares"),
 )
 context.run_migrations()
