@@ -134,6 +134,12 @@ class Settings:
         "Which permissions are checked: those of all objects, or of contacts alone, as the"
         " original server did.",
     )
+    hierarchy: bool = _setting(
+        kinds.BOOLEAN,
+        default=False,
+        description="Whether records whose access type is controlled by hierarchy are kept to their owner"
+        " and those above him; clients of the original may live on it that they are not.",
+    )
     upgrade_secrets: bool = _setting(
         kinds.BOOLEAN,
         default=False,

@@ -23,8 +23,8 @@ from packetserver.cli.examples import example_packets
 from packetserver.engine.assembly import load_schema
 from packetserver.engine.effects import AFTER, BEFORE, INSTEAD
 from packetserver.engine.named_inserts import NAMED_INSERTS
-from packetserver.engine.permissions import PERMISSION_RULES
 from packetserver.engine.validation import RULES
+from packetserver.engine.ways import PERMISSION_RULES
 from packetserver.protocols.packet.builder import Limits
 from packetserver.protocols.packet.reader import PacketReader
 from packetserver.store.derived import DERIVATIONS

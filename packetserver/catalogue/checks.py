@@ -67,9 +67,14 @@ def _columns(described: ObjectType, catalogue: Catalogue) -> Problems:
 
 def _fields(described: ObjectType, catalogue: Catalogue) -> Problems:
     own = () if described.own_records is None else (described.own_records,)
-    for name in (*described.forced_to_user, *described.identified_by, *own):
+    for name in (*described.forced_to_user, *described.identified_by, *own, *described.known_by):
         if described.field(name) is None:
             yield f"{name} is no field"
+    owned = () if described.owned is None else (described.owned.access, described.owned.owner)
+    for name in (*owned, *described.belongs_to):
+        field = described.field(name)
+        if field is None or not (field.column and tuple(_referenced_elements(field))):
+            yield f"{name} is no reference"
 
 
 def _removals(described: ObjectType, catalogue: Catalogue) -> Problems:

@@ -20,6 +20,7 @@ from packetserver.catalogue.model import (
     Catalogue,
     Named,
     ObjectType,
+    Ownership,
     Rule,
     Target,
 )
@@ -31,6 +32,7 @@ DEFINITION_KEYS = frozenset(
     {
         *("kind", "like", "without", "list", "table", "sequence", "first_key", "identified_by"),
         *("key_may_be_sent", "permission", "permission_rule", "forced_to_user", "own_records"),
+        *("owned", "belongs_to", "known_by"),
         *("order", "order_paged", "always", "sync", "delete", "removes", "ignored_filters"),
         *("on_insert", "on_update", "on_delete", "actions", "unset", "fields", "columns"),
         *("controls", "filters", "rules"),
@@ -137,10 +139,7 @@ def _read_object(file: str, element: str, definition: Definition) -> ObjectType:
         key=key,
         identified_by=tuple(definition.get("identified_by", ())),
         key_may_be_sent=definition.get("key_may_be_sent", False),
-        permission=definition.get("permission"),
-        permission_rule=definition.get("permission_rule", "plain"),
-        forced_to_user=tuple(definition.get("forced_to_user", ())),
-        own_records=definition.get("own_records"),
+        **_read_rights(definition),
         order=tuple(definition.get("order", ())),
         order_paged=tuple(definition.get("order_paged", ())),
         always=_named_list(definition.get("always", ())),
@@ -160,6 +159,19 @@ def _read_object(file: str, element: str, definition: Definition) -> ObjectType:
         on_delete=_named_list(definition.get("on_delete", ())),
         actions=MappingProxyType(dict(definition.get("actions", {}))),
     )
+
+
+def _read_rights(definition: Definition) -> dict[str, Any]:
+    """What says who may do what to records, and what the user is put into."""
+    return {
+        "permission": definition.get("permission"),
+        "permission_rule": definition.get("permission_rule", "plain"),
+        "forced_to_user": tuple(definition.get("forced_to_user", ())),
+        "own_records": definition.get("own_records"),
+        "owned": Ownership(**definition["owned"]) if "owned" in definition else None,
+        "belongs_to": tuple(definition.get("belongs_to", ())),
+        "known_by": tuple(definition.get("known_by", ())),
+    }
 
 
 def _check_keys(file: str, element: str, definition: Definition) -> None:

@@ -8,10 +8,13 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from types import MappingProxyType
-from typing import Any, Final
+from typing import Final
 
+from packetserver.catalogue.named import NOTHING as NOTHING  # noqa: PLC0414 - others ask here
+from packetserver.catalogue.named import Named as Named  # noqa: PLC0414 - the same
+from packetserver.catalogue.named import Texts as Texts  # noqa: PLC0414 - the same
 from packetserver.catalogue.names import in_either_case
 from packetserver.catalogue.nothing import means_nothing
 from packetserver.catalogue.types import EMPTY_NUMBERS, FieldType
@@ -20,39 +23,12 @@ NOW: Final = "now"
 """A column default that means the time of the write."""
 
 Scalar = str | int | float | bool | None
-NOTHING: Final[Mapping[str, Any]] = MappingProxyType({})
 
 SECRET, USER_CODE = "secret", "user code"
 """What a secret field holds: something that is compared as sent, or a user's MD5 in hex."""
 
 NAME: Final = "name"
 """What a unique field holds: a name, which no two have in any letter case or with blanks around."""
-
-
-class Texts(tuple[str, ...]):
-    """An argument that is known to be a list of texts."""
-
-    __slots__ = ()
-
-
-@dataclass(frozen=True, slots=True)
-class Named:
-    """The name of a function that another room provides, with its arguments."""
-
-    name: str
-    arguments: Mapping[str, Any] = field(default_factory=lambda: NOTHING)
-
-    def text(self, argument: str, default: str = "") -> str:
-        """An argument as text; a missing one is the default."""
-        value = self.arguments.get(argument)
-        return default if value is None else str(value)
-
-    def texts(self, argument: str) -> tuple[str, ...]:
-        """An argument that is a list of texts, or one text; a missing one is empty."""
-        value = self.arguments.get(argument, ())
-        if isinstance(value, Texts):
-            return value
-        return (value,) if isinstance(value, str) else tuple(str(each) for each in value)
 
 
 @dataclass(frozen=True, slots=True)
@@ -184,6 +160,14 @@ class Rule:
 
 
 @dataclass(frozen=True, slots=True)
+class Ownership:
+    """The fields that say whose a record is: its access type, and its owner (schemas: `owned`)."""
+
+    access: str
+    owner: str
+
+
+@dataclass(frozen=True, slots=True)
 class ObjectType:
     """One object of the catalogue: what a client may send of it and ask for."""
 
@@ -199,6 +183,11 @@ class ObjectType:
     permission_rule: str
     forced_to_user: tuple[str, ...]
     own_records: str | None
+    owned: Ownership | None
+    belongs_to: tuple[str, ...]
+    """References to records whose access type holds for this one, too."""
+    known_by: tuple[str, ...]
+    """Fields that whoever sees a record that refers to this one may read."""
     order: tuple[str, ...]
     order_paged: tuple[str, ...]
     always: tuple[Named, ...]
@@ -285,6 +274,13 @@ class Catalogue:
     targets: Mapping[str, Target]
     parts: tuple[Part, ...] = ()
     """What belongs to what (packetserver.catalogue.belonging)."""
+    first_of_table: Mapping[str, ObjectType] = dataclasses.field(init=False, repr=False)
+    """By table: the object whose records its rows are, the first where there are several."""
+
+    def __post_init__(self) -> None:
+        """Look up once what every subquery asks for."""
+        of_tables = {each.table: each for each in reversed([*self.objects.values()]) if each.table}
+        object.__setattr__(self, "first_of_table", MappingProxyType(of_tables))
 
     def target(self, element: str) -> Target | None:
         """What an element names, None when it is unknown; names are case sensitive."""

@@ -16,8 +16,8 @@ from packetserver.cli.catalogue_behaviour import (
 from packetserver.cli.catalogue_wording import Wording, code, listing, meaning
 from packetserver.cli.examples import example_packets
 from packetserver.engine.named_inserts import NAMED_INSERTS
-from packetserver.engine.permissions import PERMISSION_RULES
 from packetserver.engine.stamps import CREATION
+from packetserver.engine.ways import PERMISSION_RULES
 from packetserver.store.schema import Schema
 
 INDEX = "README.md"

@@ -17,9 +17,10 @@ from packetserver.catalogue.model import ObjectType
 from packetserver.engine import named
 from packetserver.engine.context import Preferences
 from packetserver.engine.effects import AFTER, BEFORE, INSTEAD
-from packetserver.engine.permissions import PERMISSION_RULES
 from packetserver.engine.process import Engine
+from packetserver.engine.rights import PROTECTED, Policy, ways_of
 from packetserver.engine.validation import RULES
+from packetserver.engine.ways import PERMISSION_RULES
 from packetserver.errors import CatalogueError
 from packetserver.security.authentication import Authenticator
 from packetserver.security.remembered import RememberedCredentials
@@ -49,6 +50,8 @@ def load_schema() -> Schema:
     for each in schema.catalogue.objects.values():
         for problem in _unknown_names(each):
             raise CatalogueError(each.file, each.element, problem)
+    for element, problem in ways_of(schema).problems():
+        raise CatalogueError(schema.catalogue.objects[element].file, element, problem)
     return schema
 
 
@@ -88,7 +91,10 @@ def preferences_of(settings: Settings) -> Preferences:
         currency=settings.currency,
         library=FileLibrary(settings.file_library, settings.max_file_bytes),
         system_xml=None if settings.system_xml is None else str(settings.system_xml),
-        contacts_only=settings.permissions == CONTACTS_ONLY,
+        policy=Policy(
+            open_except=PROTECTED if settings.permissions == CONTACTS_ONLY else None,
+            hierarchy=settings.hierarchy,
+        ),
         sync_overlap=timedelta(seconds=settings.sync_overlap_seconds),
         strict=settings.strict,
         allow_client_registration=settings.allow_client_registration,

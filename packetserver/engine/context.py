@@ -6,17 +6,20 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 from zoneinfo import ZoneInfo
 
 from packetserver.catalogue.model import ObjectType, Target
 from packetserver.engine.answers import RecordSink
 from packetserver.engine.packet import Item, Packet
 from packetserver.engine.places import Place
+from packetserver.engine.rights import EVERYTHING_PROTECTED, Held, Policy, Rights
 from packetserver.engine.unheeded import Unheeded
 from packetserver.security.audit import Audit
 from packetserver.security.principal import Principal
 from packetserver.store.file_library import FileLibrary
-from packetserver.store.plans import output_elements
+from packetserver.store.parameters import CLIENT, NO_CLIENT, PRESENT, READER
+from packetserver.store.plans import Plan, output_elements
 from packetserver.store.records import Records
 from packetserver.store.row_locks import TouchedRows
 from packetserver.store.schema import Schema
@@ -39,7 +42,7 @@ class Preferences:
     currency: str
     library: FileLibrary
     system_xml: str | None = None
-    contacts_only: bool = False
+    policy: Policy = EVERYTHING_PROTECTED
     sync_overlap: timedelta = timedelta(days=1)
     allow_client_registration: bool = True
     strict: bool = False
@@ -79,6 +82,16 @@ class PacketContext:
     hints: int = MOST_HINTS
 
     @property
+    def parameters(self) -> dict[str, Any]:
+        """What statements leave open: when it is, and who asks."""
+        client_id = self.principal.client_id
+        return {
+            PRESENT: self.preferences.now(),
+            READER: self.principal.user_id,
+            CLIENT: NO_CLIENT if client_id is None else client_id,
+        }
+
+    @property
     def anchors(self) -> tuple[datetime | None, datetime | None]:
         """The last and the next anchor, None where one is missing or is no time."""
         credentials, zone = self.packet.credentials, self.preferences.zone
@@ -101,6 +114,14 @@ class TransactionContext:
     permitted: dict[str, frozenset[str]] = field(default_factory=dict)
     inserts_wait: bool = False
     """Whether records whose keys nobody needs may be stored together; then `settle` follows."""
+    rights: Rights = field(init=False)
+
+    def __post_init__(self) -> None:
+        """What the principal may: the same for all items."""
+        principal, schema = self.packet.principal, self.packet.schema
+        held = Held(self.records, principal, self.permitted)
+        self.rights = Rights(schema, principal, self.packet.preferences.policy, held)
+        self.records.sight = self.rights
 
     @property
     def elements(self) -> dict[str, str]:
@@ -153,6 +174,16 @@ class Call:
     def principal(self) -> Principal:
         """Who asks."""
         return self.transaction.packet.principal
+
+    @property
+    def rights(self) -> Rights:
+        """What the principal may."""
+        return self.transaction.rights
+
+    @property
+    def plan(self) -> Plan:
+        """How the fields that the transaction asks for are read."""
+        return self.rights.plan(self.object.element, self.transaction.meta)
 
     @property
     def guids(self) -> GuidMap:

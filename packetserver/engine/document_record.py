@@ -10,8 +10,9 @@ from packetserver.engine import effects
 from packetserver.engine.actions import insert
 from packetserver.engine.context import Call
 from packetserver.engine.draft import LENGTH_EXCEEDED, Draft
-from packetserver.engine.permissions import ADD, DENIED, demand
+from packetserver.engine.permissions import DENIED, demand
 from packetserver.engine.validation import REQUIRED, Writing, validate
+from packetserver.engine.ways import ADD
 from packetserver.errors import ItemMessage, TransactionFailure, ValueNotOfType
 from packetserver.security.principal import Principal, PrincipalKind
 from packetserver.store.file_library import VERSIONS, ReceivedFile

@@ -30,10 +30,8 @@ from packetserver.security.attempts import REFUSAL
 from packetserver.security.audit import DENIED, proved
 from packetserver.security.credentials import Credentials
 from packetserver.store.database import Database
-from packetserver.store.derived import PRESENT
 from packetserver.store.file_library import ReceivedFile, is_kept, keep
 from packetserver.store.file_names import new_name
-from packetserver.store.guid_columns import CLIENT, NO_CLIENT
 from packetserver.store.records import Records
 from packetserver.store.schema import Schema
 from packetserver.store.unit_of_work import UnitOfWork, repeated, unit_of_work
@@ -152,12 +150,7 @@ class Documents:
 
 def _call(context: PacketContext, work: UnitOfWork) -> Call:
     """The insert that a packet could ask for, but for the bytes."""
-    client_id = context.principal.client_id
-    parameters = {
-        PRESENT: context.preferences.now(),
-        CLIENT: NO_CLIENT if client_id is None else client_id,
-    }
-    records = Records(context.schema, work.connection, parameters)
+    records = Records(context.schema, work.connection, context.parameters)
     target = context.schema.catalogue.target(FILE)
     if target is None:
         raise KeyError(f"the catalogue has no {FILE}")

@@ -23,10 +23,9 @@ from packetserver.errors import ItemMessage, PacketServerError, RecordRefused, T
 from packetserver.security.clients import principal_of_client
 from packetserver.security.credentials import Credentials
 from packetserver.store.database import Database
-from packetserver.store.derived import PRESENT
 from packetserver.store.file_library import LARGEST_SIZE, FileLibrary, ReceivedFile
 from packetserver.store.file_names import new_name
-from packetserver.store.guid_columns import CLIENT, SYSTEM
+from packetserver.store.guid_columns import SYSTEM
 from packetserver.store.records import Records
 from packetserver.store.schema import Schema
 from packetserver.store.unit_of_work import UnitOfWork, unit_of_work
@@ -160,8 +159,7 @@ class PackageCompiler:
         if target is None:
             raise PackageFailure(f"There is no list {each.element}")
         packed = packed_object(self._schema.catalogue, target.object)
-        parameters = {PRESENT: self._preferences.now(), CLIENT: context.principal.client_id}
-        records = Records(self._schema, work.connection, parameters)
+        records = Records(self._schema, work.connection, context.parameters)
         shared = TransactionContext(context, records, packed.meta, work)
         is_first = context.anchors[0] is None
         filters = filters_of(target.object, is_first=is_first)

@@ -10,8 +10,6 @@ from packetserver.engine.context import Call, Output, PacketContext, Transaction
 from packetserver.engine.packet import Item
 from packetserver.engine.targets import find_target
 from packetserver.errors import ItemMessage, RecordRefused, TransactionFailure
-from packetserver.store.derived import PRESENT
-from packetserver.store.guid_columns import CLIENT, NO_CLIENT
 from packetserver.store.records import Records
 from packetserver.store.unit_of_work import UnitOfWork
 
@@ -42,12 +40,7 @@ def carry_out_records(context: PacketContext, work: UnitOfWork, items: Iterable[
     Raises TransactionFailure, which names the record, with the first one that fails; and when
     there is none at all.
     """
-    client_id = context.principal.client_id
-    parameters = {
-        PRESENT: context.preferences.now(),
-        CLIENT: NO_CLIENT if client_id is None else client_id,
-    }
-    records = Records(context.schema, work.connection, parameters)
+    records = Records(context.schema, work.connection, context.parameters)
     shared = TransactionContext(context, records, (), work)
     count = 0
     for count, item in enumerate(items, 1):

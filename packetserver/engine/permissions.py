@@ -1,139 +1,135 @@
-"""Whether the principal may do this to that record (DECISIONS.md, Permissions; PROTOCOL.md 10).
+"""Whether the principal may do this to that record: asked of the stored one, and of what it becomes.
 
-Every object has a base permission, or a named rule that chooses among several from the record.
-The names here are those of the original's permission catalogue.
+What is permitted is one condition for an object and a verb (engine/rights). Lists join it to their
+queries; here it is asked of single records.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
-from functools import lru_cache
+from collections.abc import Callable, Mapping
 from typing import Any
 
-from sqlalchemy import Integer, MetaData, String, bindparam, select
-
-from packetserver.catalogue.model import Catalogue, ObjectType
-from packetserver.engine.context import Call, TransactionContext
+from packetserver.catalogue.conditions import EVERY, NOTHING, Condition, paths
+from packetserver.catalogue.holding import Facts, settled
+from packetserver.engine.context import Call
 from packetserver.engine.packet import Transaction
+from packetserver.engine.rights import ways_of
+from packetserver.engine.validation import Writing
+from packetserver.engine.ways import ADD, DELETE, EDIT, VIEW
 from packetserver.errors import ItemMessage
-from packetserver.security.principal import VERBS, Principal
-from packetserver.store.direct import Direct
-from packetserver.store.records import Records
+from packetserver.store.row_locks import Strength
+from packetserver.store.schema import Schema
 
 DENIED = "User denied permission to perform action on the object"
-PROTECTED = frozenset({"contact", "syncClient"})
-"""What the setting that leaves everything else open protects all the same."""
-
-VIEW, ADD, EDIT, DELETE = VERBS
 
 MOST_FORESEEN = 20
 """Items of a packet whose permissions are read with its sender: mostly all need the same."""
 
-Values = Mapping[str, Any]
+VERBS: Mapping[str, str] = {"insert": ADD, "update": EDIT, "delete": DELETE}
+"""What an action that begins so takes; every other one takes VIEW."""
+
+Value = Callable[[str], Any]
+"""The value of a field of a record, by its name."""
 
 
-@dataclass(frozen=True, slots=True)
-class Question:
-    """What is asked: may ``principal`` do ``verb`` to a record with these ``values``?
-
-    The values are by field name; of a list they are its filters.
-    """
-
-    object: ObjectType
-    verb: str
-    values: Values
-    records: Records
-    principal: Principal
-
-    def value(self, name: str) -> Any:
-        """A value of the record, None when it has none."""
-        return self.values.get(name)
-
-    def related(self, table: str, column: str, key: Any) -> Any:
-        """A column of another record, by its key; None without one."""
-        if key is None:
-            return None
-        name = self.records.schema.catalogue.tables[table].key or ""
-        return self.records.value(table, column, {name: key})
+def demand_any(call: Call, verb: str) -> Condition:
+    """To which records the principal may do it; raises ItemMessage when there are none."""
+    opened = call.rights.opens(call.object.element, verb)
+    if opened == NOTHING:
+        raise ItemMessage(DENIED)
+    return opened
 
 
-PermissionRule = Callable[[Question], Sequence[str]]
-PERMISSION_RULES: dict[str, PermissionRule] = {}
-"""By name: which full permission names are sufficient, any one of them; none at all: free."""
-
-
-def permission_rule(name: str) -> Callable[[PermissionRule], PermissionRule]:
-    """Registers a function under the name that `permission_rule` of a schema uses."""
-
-    def register(function: PermissionRule) -> PermissionRule:
-        PERMISSION_RULES[name] = function
-        return function
-
-    return register
-
-
-def demand(call: Call, verb: str, values: Values) -> None:
-    """Raises ItemMessage when the principal may not do ``verb`` to a record of these values."""
-    transaction = call.transaction
-    principal = transaction.packet.principal
-    if principal.unrestricted or _is_left_open(transaction, call.object):
-        return
-    question = Question(call.object, verb, values, transaction.records, principal)
-    wanted = PERMISSION_RULES[call.object.permission_rule](question)
-    if wanted and not any(_holds(transaction, each) for each in wanted):
+def demand(call: Call, verb: str, values: Mapping[str, Any]) -> None:
+    """Raises ItemMessage when the principal may not do it to a record with these values."""
+    opened = demand_any(call, verb)
+    if opened != EVERY and not _holds(call, opened, values.get):
         raise ItemMessage(DENIED)
 
 
-def foreseen_bases(catalogue: Catalogue, transaction: Transaction) -> tuple[str, ...]:
+def demand_of_stored(
+    call: Call,
+    verb: str,
+    identity: Mapping[str, Any],
+    sent: Mapping[str, Any],
+    *,
+    lock: Strength | None = None,
+) -> dict[str, Any] | None:
+    """The stored values of a record, by field name; None when there is no such record.
+
+    Raises ItemMessage when the principal may not do it to the record. What is not there is judged
+    by what was ``sent`` of it: whether it is there is for those alone who might see it.
+    """
+    opened = demand_any(call, verb)
+    stored, is_permitted = call.records.judged(call.object, identity, opened, lock)
+    if stored is None:
+        demand(call, verb, sent)
+    elif not is_permitted:
+        raise ItemMessage(DENIED)
+    return stored
+
+
+def demand_as_added(writing: Writing) -> None:
+    """Raises ItemMessage when the principal may not add a record such as this is going to be."""
+    opened = demand_any(writing.call, ADD)
+    if opened != EVERY and not _holds(writing.call, opened, writing.value):
+        raise ItemMessage(DENIED)
+
+
+def demand_as_changed(writing: Writing) -> None:
+    """Raises ItemMessage when the principal may not make of a stored record what it is going to be.
+
+    Where other ways are open to it than before, it goes from one place and comes to another.
+    """
+    call, stored = writing.call, writing.stored or {}
+    element = call.object.element
+    looked_at = ways_of(call.records.schema).looked_at(element)
+    if not any(_changes(writing, name) for name in looked_at):
+        return
+    wanted: list[tuple[str, Value]] = [(EDIT, writing.value)]
+    if _ways_of(call, stored.get) != _ways_of(call, writing.value):
+        wanted += [(DELETE, stored.get), (ADD, writing.value)]
+    for verb, value in wanted:
+        opened = demand_any(call, verb)
+        if opened != EVERY and not _holds(call, opened, value):
+            raise ItemMessage(DENIED)
+
+
+def _changes(writing: Writing, name: str) -> bool:
+    """Whether a change stores another value of a field."""
+    found, stored = writing.call.object.fields[name], writing.stored or {}
+    is_kept = found.key or not found.update or not writing.was_sent(name)
+    return not is_kept and writing.value(name) != stored.get(name)
+
+
+def _ways_of(call: Call, value: Value) -> list[bool]:
+    """Which of the ways to change a record are those of one with these values."""
+    ways = ways_of(call.records.schema).of(call.object.element, EDIT)
+    return [_holds(call, way.where, value) for way in ways]
+
+
+def _holds(call: Call, condition: Condition, value: Value) -> bool:
+    """Whether a condition holds for a record that is not stored so: the database knows the others."""
+    principal = call.principal
+    facts = Facts(call.transaction.now(), principal.user_id, principal.client_id)
+    known = settled(condition, value, facts)
+    if known is not None:
+        return known
+    values = {name: value(name) for name in paths(condition)}
+    return call.records.judgements.of_given(call.object, condition, values)
+
+
+def foreseen_bases(schema: Schema, transaction: Transaction) -> tuple[str, ...]:
     """The base permissions that a transaction will most likely ask about.
 
-    They are read together with its sender; what is not foreseen is read when it is asked for.
+    They are read together with its sender; what is not foreseen is read when it is asked for: who
+    has not proved yet who he is costs no more than that.
     """
-    targets = (catalogue.target(each.element) for each in transaction.items[:MOST_FORESEEN])
-    bases = (each.object.permission for each in targets if each is not None)
-    return tuple(dict.fromkeys(each for each in bases if each))
-
-
-def _is_left_open(transaction: TransactionContext, described: ObjectType) -> bool:
-    # The original checked contacts alone; a setting keeps that for clients that live on it.
-    return transaction.packet.preferences.contacts_only and described.element not in PROTECTED
-
-
-def _holds(transaction: TransactionContext, name: str) -> bool:
-    base, _, verb = name.rpartition("-")
-    if base not in transaction.permitted:
-        transaction.permitted[base] = _role_verbs(transaction, base)
-    return verb in transaction.permitted[base]
-
-
-def _role_verbs(transaction: TransactionContext, base: str) -> frozenset[str]:
-    """The verbs that the principal's role holds of a base permission; read live."""
-    facts = {"base": base, "role": transaction.packet.principal.role_id}
-    statement = _role_statement(transaction.records.schema.metadata)
-    rows = statement.rows(transaction.records.connection, facts)
-    return frozenset(verb for row in rows for verb, held in zip(VERBS, row, strict=True) if held)
-
-
-@lru_cache(maxsize=4)
-def _role_statement(metadata: MetaData) -> Direct:
-    """What a role holds of a base permission; made once, for every packet asks it."""
-    permission, role = metadata.tables["permission"], metadata.tables["role_permission"]
-    return Direct(
-        select(*(role.c[f"role_{verb}"] for verb in VERBS))
-        .join(permission, permission.c.permission_id == role.c.permission_id)
-        .where(permission.c.permission == bindparam("base", type_=String))
-        .where(permission.c.enabled.is_(True))
-        .where(role.c.role_id == bindparam("role", type_=Integer)),
-        stands_alone=True,
-    )
-
-
-def full_names(verb: str, *bases: str | None) -> list[str]:
-    """The base names with the verb behind each; None is left out."""
-    return [f"{base}-{verb}" for base in bases if base]
-
-
-@permission_rule("plain")
-def _plain(question: Question) -> Sequence[str]:
-    return full_names(question.verb, question.object.permission)
+    ways, bases = ways_of(schema), dict[str, None]()
+    for each in transaction.items[:MOST_FORESEEN]:
+        target = schema.catalogue.target(each.element)
+        if target is None:
+            continue
+        named = (verb for action, verb in VERBS.items() if (each.action or "").startswith(action))
+        bases.update(dict.fromkeys(ways.bases(target.object.element, next(named, VIEW))))
+    return tuple(bases)

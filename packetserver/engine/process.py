@@ -125,7 +125,7 @@ class Engine:
     ) -> PacketContext:
         if packet.transactions and not self.database.is_sqlite:
             # It saves a round trip; on SQLite there is none, and the sender's work begins later.
-            attempt.bases = foreseen_bases(self.schema.catalogue, packet.transactions[0])
+            attempt.bases = foreseen_bases(self.schema, packet.transactions[0])
         # A secret that is upgraded is written; otherwise the slow hash holds no lock.
         principal = self.authenticator.authenticate(
             work.connection, packet.credentials, host, self.preferences.now(), attempt

@@ -24,8 +24,6 @@ from packetserver.errors import (
     TransactionFailure,
 )
 from packetserver.security.principal import PrincipalKind
-from packetserver.store.derived import PRESENT
-from packetserver.store.guid_columns import CLIENT, NO_CLIENT
 from packetserver.store.records import Records
 from packetserver.store.unit_of_work import UnitOfWork
 
@@ -101,14 +99,8 @@ def _carry_out(
 
 
 def _records(context: PacketContext, work: UnitOfWork) -> Records:
-    client_id = context.principal.client_id
-    parameters = {
-        PRESENT: context.preferences.now(),
-        CLIENT: NO_CLIENT if client_id is None else client_id,
-    }
-    return Records(
-        context.schema, work.connection, parameters, context.touched, closely=context.closely
-    )
+    parameters, touched = context.parameters, context.touched
+    return Records(context.schema, work.connection, parameters, touched, closely=context.closely)
 
 
 def _permitted_at_first(

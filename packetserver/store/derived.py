@@ -10,10 +10,13 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import BindParameter, ColumnElement, DateTime, bindparam
+from sqlalchemy import ColumnElement
 
 from packetserver.catalogue.model import Field, Named, ObjectType
+from packetserver.store.parameters import PRESENT, present
 from packetserver.store.scope import Scope
+
+__all__ = ["DERIVATIONS", "PRESENT", "Derivation", "Derived", "derivation", "present"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,15 +29,6 @@ class Derived:
 
 SAME = "same"
 """The derivation that reads as another field does."""
-
-PRESENT = "present"
-"""The parameter that every reading statement is given: the time, as it is stored."""
-
-
-def present() -> BindParameter[Any]:
-    """The time of the reading, for fields that depend on it; plans outlive any one time."""
-    return bindparam(PRESENT, type_=DateTime())
-
 
 Derivation = Callable[[Scope, Field, Named], Derived]
 DERIVATIONS: dict[str, Derivation] = {}

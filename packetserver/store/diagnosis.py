@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 from sqlalchemy import ClauseElement, ColumnElement, Connection, Table, literal, select
@@ -15,6 +16,7 @@ from packetserver.errors import KeyTaken, RecordRefused, RefusalUnexplained
 from packetserver.store.names import name_columns
 from packetserver.store.new_keys import is_used_up
 from packetserver.store.schema import Schema
+from packetserver.store.scope import ALL_SEEING, Sight
 
 FOREIGN_KEY, UNIQUE, NOT_NULL = "23503", "23505", "23502"
 OUT_OF_RANGE = frozenset({"22003", "2200H"})
@@ -22,6 +24,7 @@ OUT_OF_RANGE = frozenset({"22003", "2200H"})
 
 UNIQUE_SQLITE, NOT_NULL_SQLITE = "UNIQUE constraint failed: ", "NOT NULL constraint failed: "
 IN_USE = "The record is in use by {}"
+ANOTHER = "another record"
 REQUIRED = "Required Field"
 TAKEN = "A record with the same key exists already"
 KEY_COLUMNS = re.compile(r"\(([^()]*)\)=\(")
@@ -29,6 +32,9 @@ MOST_LOOKED_AT = 100
 MOST_NAMED = 20
 LONGEST_VALUE = 50
 """Characters of a value that are shown."""
+
+
+NO_PARAMETERS: Mapping[str, Any] = MappingProxyType({})
 
 
 class Attempt(NamedTuple):
@@ -47,6 +53,9 @@ class Attempt(NamedTuple):
     closely: bool = True
     counted: tuple[str, ...] = ()
     """The tables for whose rows the database chooses keys."""
+    sight: Sight = ALL_SEEING
+    """Which rows whoever asks may be told of, and with which ``parameters`` that is asked."""
+    parameters: Mapping[str, Any] = NO_PARAMETERS
 
     @property
     def catalogue(self) -> Catalogue:
@@ -113,7 +122,7 @@ def _reasons(error: IntegrityError, attempt: Attempt) -> list[str]:
     if not attempt.can_look:
         raise RefusalUnexplained("the database refused a record") from error
     if attempt.removing:
-        return [IN_USE.format(_enumerated(sorted(set(_users(attempt)))) or "another record")]
+        return [IN_USE.format(_enumerated(sorted(set(_users(attempt)))) or ANOTHER)]
     missing = [sentence for _, sentence in missing_references(attempt)]
     return missing or ["A record that is referred to does not exist"]
 
@@ -206,7 +215,18 @@ def _users(attempt: Attempt) -> Iterator[str]:
         for column in other.columns.values():
             refers = column.references == attempt.table and column.constrained
             if refers and has_row(attempt, other.name, column.name, keys):
-                yield element_of(attempt.catalogue, other.name) or "another record"
+                yield _told(attempt, other.name, column.name, keys)
+
+
+def _told(attempt: Attempt, table: str, column: str, keys: list[Any]) -> str:
+    """The element of rows that refer to these, if whoever asks may see one of them."""
+    described, target = attempt.catalogue.first_of_table.get(table), attempt.sql_table(table)
+    if described is None:
+        return ANOTHER
+    seen = attempt.schema.scope(described, attempt.sight).seen(table, target)
+    found = select(literal(1)).where(target.c[column].in_(keys), *seen).limit(1)
+    is_seen = attempt.connection.execute(found, attempt.parameters).first() is not None
+    return described.element if is_seen else ANOTHER
 
 
 def _enumerated(names: list[str]) -> str:

@@ -7,19 +7,25 @@ conditions that every select carries (schemas: `always`) have neither. None dema
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterator, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 from sqlalchemy import ColumnElement, not_
 
+from packetserver.catalogue.conditions import EVERY, Condition
+from packetserver.catalogue.conditions import NOTHING as NO_RECORD
 from packetserver.catalogue.model import Filter, Named, ObjectType
+from packetserver.errors import RecordRefused
+from packetserver.store.conditions import sql
 from packetserver.store.hiding import is_hidden
-from packetserver.store.scope import Selection
+from packetserver.store.scope import ALL_SEEING, Selection, Sight
 
 Match = Callable[[Selection, Named, Filter | None, Any], ColumnElement[bool] | None]
 MATCHES: dict[str, Match] = {}
 
 NOTHING = "nothing"
 """The match of filters that do nothing by themselves."""
+UNREADABLE = "{}: cannot be filtered by, for it is made of what the user may not see"
 
 ORDER = "order"
 """The match of filters that choose an order instead of records."""
@@ -36,16 +42,52 @@ def match(name: str) -> Callable[[Match], Match]:
 
 
 def conditions(selection: Selection) -> list[ColumnElement[bool]]:
-    """What the filters in force, the object's own conditions and the asking user demand."""
+    """What the rights, the filters in force, the object's own conditions and the user demand."""
     described = selection.scope.object
-    found = [_condition(selection, each, None, None) for each in described.always]
+    found = [_condition(_unlimited(selection), each, None, None) for each in described.always]
     for name, value in selection.values.items():
         one = described.filters[name]
-        found.append(_condition(selection, one.match, one, value))
+        # What nobody has asked for is the list's own.
+        asking = _limited(selection, one) if value != one.default else _unlimited(selection)
+        found.append(_condition(asking, one.match, one, value))
     found.append(_own_records(selection, described))
-    hidden = is_hidden(selection.scope)
+    hidden = is_hidden(_unlimited(selection).scope)
     found.append(None if hidden is None else not_(hidden))
+    if selection.rights != EVERY:
+        found.append(sql(selection.rights, selection.scope))
     return [each for each in found if each is not None]
+
+
+def _unlimited(selection: Selection) -> Selection:
+    """The same selection for what is not the client's to ask."""
+    return replace(selection, scope=replace(selection.scope, sight=ALL_SEEING))
+
+
+def _limited(selection: Selection, one: Filter) -> Selection:
+    """The same selection for a filter that was sent: it tells nothing of what cannot be seen."""
+    scope = selection.scope
+    if scope.sight is ALL_SEEING:
+        return selection
+    return replace(selection, scope=replace(scope, sight=Asking(scope.sight, one.name)))
+
+
+@dataclass(frozen=True, slots=True)
+class Asking:
+    """What a filter may look at, by its name: rows of which none can be seen refuse it."""
+
+    sight: Sight
+    name: str
+
+    def of_rows(self, element: str) -> Condition:
+        """Which records of an object; raises RecordRefused when there are none."""
+        found = self.sight.of_rows(element)
+        if found == NO_RECORD:
+            raise RecordRefused(UNREADABLE.format(self.name))
+        return found
+
+    def of_names(self, element: str) -> Condition:
+        """Which of them show their names behind a record that refers to them."""
+        return self.sight.of_names(element)
 
 
 def _condition(

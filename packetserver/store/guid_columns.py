@@ -10,9 +10,7 @@ from typing import Any
 
 from sqlalchemy import (
     ColumnElement,
-    Integer,
     MetaData,
-    bindparam,
     case,
     func,
     literal,
@@ -23,12 +21,9 @@ from sqlalchemy import (
 from packetserver.catalogue.model import Catalogue, Field, ObjectType
 from packetserver.catalogue.names import other_case
 from packetserver.store.derived import DERIVATIONS
+from packetserver.store.parameters import client
 from packetserver.store.scope import Scope, reference_field
 
-CLIENT = "sync_client"
-"""The parameter that says whose ids are meant."""
-
-NO_CLIENT = -1
 UNMAPPED = -1
 """The guid of a record that the client does not know (PROTOCOL.md 4.7)."""
 
@@ -67,7 +62,7 @@ def guid_of(metadata: MetaData, element: str, record: ColumnElement[Any]) -> Col
     )
     return (
         select(ids.c.cuid)
-        .where(ids.c.client_id == bindparam(CLIENT, NO_CLIENT, type_=Integer))
+        .where(ids.c.client_id == client())
         .where(ids.c.table_id == table_id.scalar_subquery())
         .where(ids.c.record_id == record)
         .scalar_subquery()

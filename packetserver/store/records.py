@@ -8,18 +8,20 @@ from typing import Any
 import sqlalchemy
 from sqlalchemy import ColumnElement, Connection, Select, func, select
 
+from packetserver.catalogue.conditions import EVERY, Condition
 from packetserver.catalogue.model import ObjectType
 from packetserver.errors import RecordRefused
 from packetserver.store.chosen import parted
 from packetserver.store.diagnosis import Attempt, refusals_explained
 from packetserver.store.filters import conditions
 from packetserver.store.inserting import Result, numbered, store_row
+from packetserver.store.judging import Judged, Judgements
 from packetserver.store.lists import list_statement
 from packetserver.store.new_keys import counts_keys
 from packetserver.store.plans import JustStored, Plan, Row
 from packetserver.store.row_locks import Strength, TouchedRows
 from packetserver.store.schema import Schema
-from packetserver.store.scope import Selection
+from packetserver.store.scope import ALL_SEEING, Selection, Sight
 from packetserver.store.streams import Streams
 from packetserver.store.waiting import WaitingRows, stored_together
 
@@ -41,7 +43,7 @@ class Records:
         *,
         closely: bool = True,
     ) -> None:
-        """``parameters`` are what plans leave open, such as the time of the reading.
+        """``parameters`` are what statements leave open, such as the time of the reading.
 
         ``touched`` is told of the rows that are locked, changed or removed by equal columns, and
         ``closely`` is what a refused statement may cost beforehand (diagnosis.Attempt).
@@ -53,8 +55,11 @@ class Records:
         self._read_values: dict[str, dict[Hashable, Any]] = {}
         self._just_stored: JustStored | None = None
         self._touched = touched
+        self.sight: Sight = ALL_SEEING
+        """Which rows a refusal may tell of."""
         self.streams = Streams()
         self.parameters = dict(parameters or {})
+        self.judgements = Judgements(schema, self.parameters, self._beside)
 
     def table(self, name: str) -> sqlalchemy.Table:
         """A table of the catalogue."""
@@ -64,10 +69,11 @@ class Records:
     def connection(self) -> Connection:
         """The connection, on which no row waits.
 
-        Raises RecordRefused for a row that waited, as do all methods that look at its table.
+        Raises RecordRefused for a row that waited, as all methods do which look at its table.
         """
         self.settle()
         self._read_values.clear()
+        self.judgements.forget()
         self._just_stored = None
         return self._connection
 
@@ -86,6 +92,7 @@ class Records:
             self.settle()
         self._waiting.add(table, values, origin)
         self._read_values.pop(table, None)
+        self.judgements.forget(table)
 
     def settle(self) -> None:
         """Store the rows that wait.
@@ -94,9 +101,8 @@ class Records:
         """
         table, rows, origins = self._waiting.take()
         statement = self.schema.statements.insert(table, None) if rows else None
-        if statement is None or (
-            len(rows) > 1 and stored_together(self._connection, statement, rows)
-        ):
+        is_one = len(rows) == 1
+        if statement is None or (not is_one and stored_together(self._connection, statement, rows)):
             return
         for row, origin in zip(rows, origins, strict=True):
             try:
@@ -105,9 +111,9 @@ class Records:
                 refusal.origin = origin
                 raise
 
-    def _beside(self, table: str) -> Connection:
-        """The connection for a statement on one table; what waits for others may wait on."""
-        return self.connection if self._waiting.table == table else self._connection
+    def _beside(self, *tables: str) -> Connection:
+        """The connection for a statement on tables; what waits for others may wait on."""
+        return self.connection if self._waiting.table in tables else self._connection
 
     def _note(self, table: str, identity: Mapping[str, Any], strength: Strength) -> None:
         if self._touched is not None:
@@ -120,9 +126,8 @@ class Records:
         removing: Sequence[ColumnElement[bool]] = (),
         counted: tuple[str, ...] = (),
     ) -> Attempt:
-        return Attempt(
-            self.connection, self.schema, table, values, removing, self._closely, counted
-        )
+        known = (self._closely, counted, self.sight, self.parameters)
+        return Attempt(self.connection, self.schema, table, values, removing, *known)
 
     def _new_row(self, table: str, given: Mapping[str, Any], key: str | None) -> Attempt:
         """To store a row, whose key the database gives unless it is given already."""
@@ -148,10 +153,7 @@ class Records:
         return row[-1]
 
     def insert_row(self, table: str, values: Mapping[str, Any]) -> Any:
-        """Store a row of any table of the catalogue; returns its key.
-
-        A value may be one that the database chooses (packetserver.store.chosen).
-        """
+        """Store a row of any table; returns its key. The database may choose values (store.chosen)."""
         key = self.schema.catalogue.tables[table].key
         given, chosen = parted(values)
         statement = self.schema.statements.insert(table, key, chosen)
@@ -165,10 +167,7 @@ class Records:
     def numbered(
         self, tables: tuple[str, ...], carry_out: Callable[[Connection], Result]
     ) -> Result:
-        """Carry out a statement that stores rows of tables whose keys the database gives.
-
-        Raises RecordRefused.
-        """
+        """Carry out what stores rows whose keys the database gives. Raises RecordRefused."""
         attempt = self._attempt(tables[0], {}, (), tables)
         return numbered(attempt, lambda: carry_out(attempt.connection))
 
@@ -218,13 +217,19 @@ class Records:
 
         ``lock`` keeps others from changing it until this unit of work ends.
         """
-        fields = list(described.stored_fields)
-        columns = (each.column or "" for each in fields)
-        prepared = self.schema.statements.read(described.table or "", columns, identity, lock=lock)
+        return self.judged(described, identity, EVERY, lock)[0]
+
+    def judged(
+        self,
+        described: ObjectType,
+        identity: Mapping[str, Any],
+        condition: Condition,
+        lock: Strength | None = None,
+    ) -> Judged:
+        """As `stored`, and whether a condition holds for it; both in one statement."""
         if lock is not None:
             self._note(described.table or "", identity, lock)
-        row = prepared.first(self.connection)
-        return None if row is None else {each.name: row[i] for i, each in enumerate(fields)}
+        return self.judgements.of_stored(self.connection, described, identity, condition, lock)
 
     def value(self, table: str, column: str, identity: Mapping[str, Any]) -> Any:
         """One column of the first row with equal columns; None when there is no such row.
@@ -252,20 +257,26 @@ class Records:
         prepared = self.schema.statements.exists(table, identity)
         return prepared.first(self._beside(table)) is not None
 
-    def read(self, described: ObjectType, plan: Plan, identity: Mapping[str, Any]) -> Row | None:
-        """The planned columns of one record."""
-        known = self._just_stored
+    def read(
+        self,
+        described: ObjectType,
+        plan: Plan,
+        identity: Mapping[str, Any],
+        condition: Condition = EVERY,
+    ) -> Row | None:
+        """The planned columns of one record; behind them whether a ``condition`` holds for it."""
+        known = None if condition != EVERY else self._just_stored
         if known is not None and known.plan is plan and known.identity == identity:
             return known.row
         prepared = self.schema.statements.planned(
-            described.table or "", plan, identity, self.parameters
+            self.schema.scope(described), plan, condition, identity, self.parameters
         )
         return prepared.first(self.connection)
 
     def count(self, selection: Selection) -> int:
         """How many records the filters leave."""
-        table = selection.scope.table
-        statement = select(func.count()).select_from(table).where(*conditions(selection))
+        statement = select(func.count()).select_from(selection.scope.table)
+        statement = statement.where(*conditions(selection))
         return int(self.connection.execute(statement, self.parameters).scalar() or 0)
 
     def select(
@@ -282,9 +293,7 @@ class Records:
         """
         statement = list_statement(selection, plan, order, extra)
         if page is not None:
-            offset, items = page
-            statement = statement.offset(offset)
-            statement = statement if items is None else statement.limit(items)
+            statement = statement.offset(page[0]).limit(page[1])
         return self.stream(statement)
 
     def stream(self, statement: Select[Any]) -> Iterator[Row]:

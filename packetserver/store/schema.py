@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import lru_cache
+from typing import NamedTuple
 
 from sqlalchemy import MetaData
 
+from packetserver.catalogue.conditions import EVERY, Condition
 from packetserver.catalogue.model import Catalogue, ObjectType
 from packetserver.errors import CatalogueError
 from packetserver.store import derivations, matches
@@ -13,11 +16,35 @@ from packetserver.store.derived import DERIVATIONS
 from packetserver.store.field_filters import with_field_filters
 from packetserver.store.filters import MATCHES
 from packetserver.store.plans import Plan, build_plan
-from packetserver.store.scope import Scope
+from packetserver.store.scope import ALL_SEEING, Scope, Sight
 from packetserver.store.statements import Statements
 from packetserver.store.tables import build_tables
 
 PLANS_KEPT = 2048
+
+
+class LookedAt(NamedTuple):
+    """The objects whose rows fields are worked out from, and those of which they show names."""
+
+    rows: tuple[str, ...]
+    names: tuple[str, ...]
+
+
+class _Onlooker:
+    """Sees everything, and remembers what was looked at."""
+
+    def __init__(self) -> None:
+        self.rows: dict[str, None] = {}
+        self.names: dict[str, None] = {}
+
+    def of_rows(self, element: str) -> Condition:
+        self.rows[element] = None
+        return EVERY
+
+    def of_names(self, element: str) -> Condition:
+        self.names[element] = None
+        return EVERY
+
 
 # Importing them is what registers the functions that the catalogue refers to by name.
 NAMED_FUNCTIONS = (derivations, matches)
@@ -29,17 +56,37 @@ class Schema:
     def __init__(self, catalogue: Catalogue, metadata: MetaData) -> None:
         self.catalogue = catalogue
         self.metadata = metadata
-        self.plan = lru_cache(maxsize=PLANS_KEPT)(self._plan)
+        keep = lru_cache(maxsize=PLANS_KEPT)
+        self.plan = keep(self._plan)
+        self.plan_seen = keep(self._plan_seen)
+        self.looked_at = keep(self._looked_at)
+        self._scopes: dict[str, Scope] = {}
         self.belongings = _belongings(catalogue)
         self.statements = Statements(metadata.tables)
 
-    def scope(self, described: ObjectType) -> Scope:
-        """The object within a query of its own table."""
-        table = self.metadata.tables[described.table or ""]
-        return Scope(self.catalogue, self.metadata, described, table)
+    def scope(self, described: ObjectType, sight: Sight = ALL_SEEING) -> Scope:
+        """The object within a query of its own table; ``sight`` is for what stands beside it."""
+        if sight is not ALL_SEEING:
+            return replace(self.scope(described), sight=sight)
+        found = self._scopes.get(described.element)
+        if found is None:
+            table = self.metadata.tables[described.table or ""]
+            found = Scope(self.catalogue, self.metadata, described, table)
+            self._scopes[described.element] = found
+        return found
 
     def _plan(self, element: str, names: tuple[str, ...]) -> Plan:
-        return build_plan(self.scope(self.catalogue.objects[element]), names)
+        return self._plan_seen(element, names, ALL_SEEING)
+
+    def _plan_seen(self, element: str, names: tuple[str, ...], sight: Sight) -> Plan:
+        """The plan for whoever sees no more of other rows than that; ``sight`` is a key, too."""
+        return build_plan(self.scope(self.catalogue.objects[element], sight), names)
+
+    def _looked_at(self, element: str, names: tuple[str, ...]) -> LookedAt:
+        """What a plan looks at beside the object's own records."""
+        onlooker = _Onlooker()
+        self._plan_seen(element, names, onlooker)
+        return LookedAt(tuple(onlooker.rows), tuple(onlooker.names))
 
 
 def _belongings(catalogue: Catalogue) -> dict[str, list[tuple[str, str]]]:

@@ -3,23 +3,63 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import Any
+from typing import Any, Protocol
 
-from sqlalchemy import ColumnElement, FromClause, MetaData, Select, select
+from sqlalchemy import (
+    Boolean,
+    ColumnElement,
+    FromClause,
+    MetaData,
+    Select,
+    bindparam,
+    cast,
+    select,
+)
 
+from packetserver.catalogue.conditions import EVERY, Condition
 from packetserver.catalogue.model import Catalogue, Field, ObjectType
+from packetserver.store.conditions import sql
 
 
-@dataclass(frozen=True, slots=True)
+class Sight(Protocol):
+    """What whoever asks may see of the rows that a query looks at beside the records themselves."""
+
+    def of_rows(self, element: str, /) -> Condition:
+        """Which records of an object: what is worked out from them must not tell of others."""
+
+    def of_names(self, element: str, /) -> Condition:
+        """Which of them show their names behind a record that refers to them."""
+
+
+class AllSeeing:
+    """Nothing is kept from whoever asks."""
+
+    def of_rows(self, _element: str) -> Condition:
+        """Every record."""
+        return EVERY
+
+    of_names = of_rows
+
+
+ALL_SEEING: Sight = AllSeeing()
+
+
+@dataclass(frozen=True, slots=True, eq=False)
 class Scope:
-    """One object within a query; ``table`` is its table or an alias of it."""
+    """One object within a query; ``table`` is its table or an alias of it.
+
+    One is equal to itself alone, so that statements can be kept by it.
+
+    ``sight`` is what whoever asks may see of other objects' rows.
+    """
 
     catalogue: Catalogue
     metadata: MetaData
     object: ObjectType
     table: FromClause
+    sight: Sight = ALL_SEEING
 
     def column(self, name: str) -> ColumnElement[Any]:
         """A column of the object's table."""
@@ -38,6 +78,27 @@ class Scope:
         if self.object.key is None:
             raise KeyError(f"{self.object.element} has no key")
         return self.table.c[self.object.key.column or ""]
+
+    def another(self, element: str) -> Scope:
+        """The records of another object, under a name of their own."""
+        described = self.catalogue.objects[element]
+        table = self.other(described.table or "")
+        return Scope(self.catalogue, self.metadata, described, table, self.sight)
+
+    def seen(self, name: str, table: FromClause, column: str = "") -> list[ColumnElement[bool]]:
+        """What rows of a table must be like to be seen; ``column`` is what is read of them.
+
+        ``table`` is the one that is called ``name``, or an alias of it. Rows that belong to no
+        object are seen by all.
+        """
+        described = self.catalogue.first_of_table.get(name)
+        if self.sight is ALL_SEEING or described is None:
+            return []
+        is_name = column in {described.fields[each].column for each in described.known_by}
+        see = self.sight.of_names if is_name else self.sight.of_rows
+        condition = see(described.element)
+        scope = replace(self, object=described, table=table)
+        return [] if condition == EVERY else [sql(condition, scope)]
 
     def other(self, table: str) -> FromClause:
         """Another table under a name of its own, so that it can be used more than once."""
@@ -70,11 +131,10 @@ class Scope:
             if target is None:
                 raise KeyError(f"{name}.{before} points to no table")
             other = self.other(target)
-            found = other.c[self.key_of(target)] == value
-            name, value = (
-                target,
-                (select(other.c[column]).where(found).correlate_except(other).scalar_subquery()),
+            found = select(other.c[column]).where(
+                other.c[self.key_of(target)] == value, *self.seen(target, other, column)
             )
+            name, value = target, found.correlate_except(other).scalar_subquery()
         return value
 
     def referenced(self, name: str, column: str) -> ColumnElement[Any]:
@@ -84,9 +144,27 @@ class Scope:
         return (
             select(other.c[column])
             .where(other.c[self.key_of(table)] == self.field_column(name))
+            .where(*self.seen(table, other, column))
             .correlate_except(other)
             .scalar_subquery()
         )
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class GivenScope(Scope):
+    """A record that is not stored: its fields are parameters, named after their columns."""
+
+    def field_column(self, name: str) -> ColumnElement[Any]:
+        """The parameter for a field of the object, by its wire name."""
+        kind = Scope.field_column(self, name).type
+        given = bindparam(given_parameter(name), type_=kind)
+        # Of a flag by itself PostgreSQL is not told what it is.
+        return cast(given, kind) if isinstance(kind, Boolean) else given
+
+
+def given_parameter(name: str) -> str:
+    """The parameter for a field of a record that is not stored."""
+    return f"given_{name}"
 
 
 VerifiedKeys = Callable[[Select[Any], str], Sequence[Any]]
@@ -104,6 +182,8 @@ class Selection:
     scope: Scope
     values: Mapping[str, Any]
     now: datetime
+    rights: Condition = EVERY
+    """Which records whoever asks may have: joined to every query of the list."""
     own_user: int | None = None
     """The user whose own records alone are listed, None for everybody's."""
     verified_keys: VerifiedKeys | None = None

@@ -18,14 +18,19 @@ from sqlalchemy import (
     Select,
     Table,
     bindparam,
+    case,
     literal,
+    literal_column,
     select,
 )
 
+from packetserver.catalogue.conditions import EVERY, Condition, related
 from packetserver.store.chosen import Chosen
+from packetserver.store.conditions import sql
 from packetserver.store.direct import Direct, Row, Statement
 from packetserver.store.plans import Plan
 from packetserver.store.row_locks import Strength
+from packetserver.store.scope import GivenScope, Scope
 
 STATEMENTS_KEPT = 4096
 EQUAL, CHANGED = "is_", "to_"
@@ -86,6 +91,8 @@ class Statements:
         self.insert_shown = keep(self._insert_shown)
         self._read = keep(self._select)
         self._read_planned = keep(self._planned)
+        self._read_judged = keep(self._judged)
+        self.given = keep(self._given)
         self._exists_equal = keep(self._exists)
         self._update_equal = keep(self._update)
         self._delete_equal = keep(self._delete)
@@ -110,10 +117,30 @@ class Statements:
         return Prepared(how.applied(chosen, target), {})
 
     def planned(
-        self, table: str, plan: Plan, identity: Mapping[str, Any], parameters: Mapping[str, Any]
+        self,
+        scope: Scope,
+        plan: Plan,
+        condition: Condition,
+        identity: Mapping[str, Any],
+        parameters: Mapping[str, Any],
     ) -> Prepared:
-        """What a plan selects of one record; ``parameters`` are what the plan leaves open."""
-        statement = self._read_planned(table, plan, _compared(identity))
+        """What a plan selects of one record, and whether a condition holds for it.
+
+        ``parameters`` are what the plan and the condition leave open.
+        """
+        statement = self._read_planned(scope, plan, condition, _compared(identity))
+        return Prepared(statement, {**parameters, **_equal(identity)})
+
+    def judged(
+        self,
+        scope: Scope,
+        condition: Condition,
+        identity: Mapping[str, Any],
+        parameters: Mapping[str, Any],
+        lock: Strength | None,
+    ) -> Prepared:
+        """The stored fields of one record, and behind them whether a condition holds for it."""
+        statement = self._read_judged(scope, condition, _compared(identity), lock)
         return Prepared(statement, {**parameters, **_equal(identity)})
 
     def exists(self, table: str, identity: Mapping[str, Any]) -> Prepared:
@@ -173,10 +200,38 @@ class Statements:
         chosen = how.applied(statement.where(*conditions(target, compared)), target)
         return Direct(chosen, stands_alone=how.lock is None)
 
-    def _planned(self, table: str, plan: Plan, compared: Compared) -> Direct:
-        target = self._tables[table]
-        statement = select(*columns_of(plan)).select_from(target)
+    def _planned(
+        self, scope: Scope, plan: Plan, condition: Condition, compared: Compared
+    ) -> Direct:
+        target = self._tables[scope.object.table or ""]
+        judgement = [] if condition == EVERY else [_judgement(condition, scope)]
+        statement = select(*columns_of(plan), *judgement).select_from(target)
         return Direct(statement.where(*conditions(target, compared)), stands_alone=True)
+
+    def _judged(
+        self,
+        scope: Scope,
+        condition: Condition,
+        compared: Compared,
+        lock: Strength | None,
+    ) -> Direct:
+        target = self._tables[scope.object.table or ""]
+        columns = (target.c[each.column or ""] for each in scope.object.stored_fields)
+        judgement = [] if condition == EVERY else [_judgement(condition, scope)]
+        statement = select(*columns, *judgement).select_from(target)
+        statement = statement.where(*conditions(target, compared))
+        chosen = _How(None, None, lock).applied(statement, target)
+        return Direct(chosen, stands_alone=lock is None)
+
+    def _given(self, scope: Scope, condition: Condition) -> tuple[Direct, frozenset[str]]:
+        """Whether a condition holds for a record whose fields are parameters.
+
+        With it come the tables that it looks at.
+        """
+        given = GivenScope(scope.catalogue, scope.metadata, scope.object, scope.table)
+        statement = Direct(select(_judgement(condition, given)), stands_alone=True)
+        objects = (scope.catalogue.objects[each] for each in related(condition))
+        return statement, frozenset(each.table or "" for each in objects)
 
     def _exists(self, table: str, compared: Compared) -> Direct:
         target = self._tables[table]
@@ -194,6 +249,11 @@ class Statements:
     def _delete(self, table: str, compared: Compared) -> Direct:
         target = self._tables[table]
         return Direct(sqlalchemy.delete(target).where(*conditions(target, compared)))
+
+
+def _judgement(condition: Condition, scope: Scope) -> ColumnElement[int]:
+    """1 for a record for which a condition holds, else 0."""
+    return case((sql(condition, scope), literal_column("1")), else_=literal_column("0"))
 
 
 def columns_of(plan: Plan) -> Sequence[ColumnElement[Any]]:

@@ -7,6 +7,8 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, DateTime, Select, cast, func, null, or_, select
 
+from packetserver.catalogue.conditions import EVERY, Condition, Not
+from packetserver.store.conditions import sql
 from packetserver.store.hiding import is_hidden
 from packetserver.store.records import Records
 from packetserver.store.scope import Scope
@@ -15,18 +17,28 @@ from packetserver.sync.unconfirmed import DELETE, TABLE, Batch
 
 
 class GoneRecords:
-    """The records of a list that one client has, and that are removed, trashed or hidden."""
+    """The records of a list that one client has, and that are gone: removed, hidden, out of its sight."""
 
-    def __init__(self, records: Records, scope: Scope, client_id: int, element_id: int) -> None:
+    def __init__(
+        self,
+        records: Records,
+        scope: Scope,
+        rights: Condition,
+        client_id: int,
+        element_id: int,
+    ) -> None:
+        """``rights`` say which records the client may have."""
         self._records = records
         self._scope = scope
+        self._rights = rights
         self._ids = records.table("sync_map").alias()
         self._place = {"client_id": client_id, "table_id": element_id}
 
     def count(self) -> int:
         """How many there are."""
         counted = self._gone().with_only_columns(func.count(), maintain_column_froms=True)
-        return int(self._records.connection.execute(counted).scalar_one())
+        found = self._records.connection.execute(counted, self._records.parameters)
+        return int(found.scalar_one())
 
     def name(self, page: Range) -> Iterator[int]:
         """The client's ids of a page of them; they count as named until it confirms that.
@@ -51,6 +63,8 @@ class GoneRecords:
         hidden = is_hidden(self._scope)
         if hidden is not None:
             gone = or_(gone, hidden)
+        if self._rights != EVERY:
+            gone = or_(gone, sql(Not(self._rights), self._scope))
         return select().select_from(joined).where(*self._mine(), gone)
 
     def _mine(self) -> list[ColumnElement[bool]]:

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import sqlalchemy
+from generic.who_sees_what import ACCOUNT_TICKETS, ANY_OF, FILES, FOLDERS, REPORTS
 
 OBJECTS = Path(__file__).parents[2] / "schemas" / "objects"
 
@@ -45,6 +46,18 @@ RECORDS: Mapping[str, str] = {
 
 Of all others that is the permission of the object itself.
 """
+
+
+def of_some_record(rule: str, element: str = "") -> set[str]:
+    """The base permissions of which each opens some records of a list."""
+    if rule == "ticket":
+        return set() if element == "projectTicketCount" else {ACCOUNT_TICKETS}
+    if rule == "report":
+        return set(REPORTS.values())
+    return {"folder": {*FOLDERS.values()}, "file": {*FILES.values()}}.get(
+        rule, ANY_OF.get(rule, set())
+    )
+
 
 ALL_REPORTS = "reports"
 USERS = "admin-users"
@@ -94,14 +107,17 @@ def _usage(base: str, verb: str, *, is_list: bool) -> set[str]:
 
 
 def _sync_client(base: str, verb: str, *, is_list: bool) -> set[str]:
-    return {f"{USERS}-{verb}"}
+    # In a list everybody finds his own ones.
+    return set() if is_list else {f"{USERS}-{verb}"}
 
 
 def _report(base: str, verb: str, *, is_list: bool) -> set[str]:
-    if is_list:
-        return {f"{ALL_REPORTS}-view"}
-    # Who may add a report may change it.
-    return {f"{base}-{each}" for each in ({verb, "add"} if verb == "edit" else {verb})}
+    # Who may add a report may change it; all reports can be viewed by a permission of their own.
+    more = {"edit": {f"{base}-add"}, "view": {f"{ALL_REPORTS}-view"}}
+    names = (
+        {f"{each}-{verb}" for each in of_some_record("report")} if is_list else {f"{base}-{verb}"}
+    )
+    return names | more.get(verb, set())
 
 
 RULES: Mapping[str, Callable[..., set[str]]] = {
@@ -117,11 +133,14 @@ RULES: Mapping[str, Callable[..., set[str]]] = {
 def sufficient(element: str, action: str) -> frozenset[str]:
     """The full permission names of which one must be held for a record as tests/making.py makes it.
 
-    None at all: everybody may.
+    Of a list: those of which each opens some records. None at all: everybody may.
     """
     described, verb = described_objects()[element], VERBS[action]
     base = described.permission or ""
     rule = RULES.get(described.rule)
+    if rule is None and action in LIST_ACTIONS:
+        bases = of_some_record(described.rule, element) | {base}
+        return frozenset(f"{each}-{verb}" for each in bases)
     if rule is None:
         return frozenset({f"{RECORDS.get(described.rule, base)}-{verb}"})
     return frozenset(rule(base, verb, is_list=action in LIST_ACTIONS))

@@ -16,7 +16,7 @@ def answer_stored(call: Call, action: str, identity: dict[str, Any], draft: Draf
 
 def read_stored(call: Call, identity: dict[str, Any], draft: Draft) -> list[str]:
     """The texts of a stored record in the order of the meta properties."""
-    plan = call.records.schema.plan(call.object.element, call.transaction.meta)
+    plan = call.plan
     row = call.records.read(call.object, plan, identity)
     return [] if row is None else plan.texts(row, draft.guid or "")
 

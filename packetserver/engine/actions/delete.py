@@ -13,10 +13,11 @@ from packetserver.engine.context import Call
 from packetserver.engine.draft import read_draft
 from packetserver.engine.heeding import heed_identity_alone
 from packetserver.engine.identity import find_identity
-from packetserver.engine.permissions import DELETE, demand
+from packetserver.engine.permissions import demand_of_stored
 from packetserver.engine.sharing import share_key
 from packetserver.engine.turns import removal_strength
 from packetserver.engine.validation import Writing
+from packetserver.engine.ways import DELETE
 from packetserver.errors import TransactionFailure
 from packetserver.store.file_library import VERSIONS as FILE_VERSIONS
 from packetserver.store.file_library import release
@@ -32,8 +33,8 @@ def run(call: Call) -> None:
     draft = read_draft(call)
     heed_identity_alone(call, draft)
     identity = find_identity(call, draft)
-    stored = call.records.stored(call.object, identity, lock=removal_strength(call.object))
-    demand(call, DELETE, draft.values if stored is None else stored)
+    strength = removal_strength(call.object)
+    stored = demand_of_stored(call, DELETE, identity, draft.values, lock=strength)
     remember_removal(call, identity)
     if stored is None or _is_trashed(call.object, stored):
         answer_sent(call, DELETED, draft)

@@ -15,12 +15,17 @@ from packetserver.engine.heeding import heed_new
 from packetserver.engine.identity import find_named, identity_as_named, identity_of
 from packetserver.engine.named_inserts import NAMED_INSERTS
 from packetserver.engine.new_rows import counts_itself, new_row
-from packetserver.engine.permissions import ADD, DENIED, demand
+from packetserver.engine.permissions import (
+    DENIED,
+    demand_any,
+    demand_as_added,
+)
 from packetserver.engine.references import check_references
 from packetserver.engine.sharing import share_key, shares_key
 from packetserver.engine.stamps import force_to_user, stamp_new
 from packetserver.engine.storing import column_value
 from packetserver.engine.validation import REQUIRED, Writing, check_insert, validate
+from packetserver.engine.ways import ADD
 from packetserver.errors import ItemMessage, TransactionFailure
 from packetserver.store.guid_columns import map_element
 from packetserver.store.new_keys import LARGEST_CHOSEN, TOO_LARGE
@@ -66,7 +71,7 @@ def _permitted(call: Call) -> Writing:
     force_to_user(call, draft, is_new=True)
     if call.object.element == CLIENT_ELEMENT and not _may_register(call):
         raise ItemMessage(DENIED)
-    demand(call, ADD, draft.values)
+    demand_any(call, ADD)
     return Writing(call, draft, stored=None)
 
 
@@ -77,6 +82,7 @@ def _may_register(call: Call) -> bool:
 
 def _completed(writing: Writing) -> Writing:
     effects.before_insert(writing)
+    demand_as_added(writing)
     check = validate if writing.call.transaction.packet.validate else check_insert
     check(writing)
     return writing
@@ -96,12 +102,17 @@ def is_repeated(call: Call, draft: Draft) -> bool:
         return False
     identity = identity_as_named(call, draft, named)
     share_key(call, record_id)
-    if call.records.stored(call.object, identity) is not None:
+    if _is_shown(call, identity):
         answer_stored(call, PROCESSED, identity, draft)
     else:
         draft.take_key(record_id)
         answer_sent(call, PROCESSED, draft)
     return True
+
+
+def _is_shown(call: Call, identity: dict[str, Any]) -> bool:
+    """Whether a record that was inserted before is there, and still one that may be added."""
+    return call.records.judged(call.object, identity, demand_any(call, ADD))[1]
 
 
 def store(writing: Writing) -> dict[str, Any]:
@@ -129,7 +140,7 @@ def _shown(call: Call) -> Plan | None:
     """What the answer will tell of the record; None when nobody wants it."""
     if not call.output.wanted:
         return None
-    return call.records.schema.plan(call.object.element, call.transaction.meta)
+    return call.plan
 
 
 def _singled_out(call: Call, identity: dict[str, Any], values: dict[str, Any]) -> dict[str, Any]:

@@ -7,7 +7,8 @@ from collections.abc import Callable
 from packetserver.catalogue.types import TYPES
 from packetserver.engine.context import Call
 from packetserver.engine.names import IDENTITY
-from packetserver.engine.permissions import VIEW, demand
+from packetserver.engine.permissions import demand_any
+from packetserver.engine.ways import VIEW
 from packetserver.errors import ItemMessage, TransactionFailure, ValueNotOfType
 from packetserver.sync.packages import (
     Anchors,
@@ -35,7 +36,7 @@ def run(call: Call) -> None:
     handler = HANDLERS.get(call.object.actions.get(call.item.action or "", ""))
     if handler is None:
         raise ItemMessage(NO_HANDLER)
-    demand(call, VIEW, {})
+    demand_any(call, VIEW)
     handler(call)
 
 

@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from functools import cached_property
-from typing import Any
-
+from packetserver.catalogue.conditions import EVERY
 from packetserver.engine.context import Call
 from packetserver.engine.draft import read_draft
 from packetserver.engine.filtering import own_user, read_filters
 from packetserver.engine.guids import with_filters_by_id
 from packetserver.engine.heeding import heed_identity_alone
-from packetserver.engine.identity import Identity, find_identity
+from packetserver.engine.identity import find_identity
 from packetserver.engine.paging import Page, read_page
-from packetserver.engine.permissions import VIEW, demand
-from packetserver.errors import TransactionFailure
+from packetserver.engine.permissions import DENIED, demand_any, demand_of_stored
+from packetserver.engine.ways import VIEW
+from packetserver.errors import ItemMessage, TransactionFailure
 from packetserver.security.secrets import user_code, verify_secret
 from packetserver.store.matches.secrets import verified_keys
 from packetserver.store.scope import Selection
@@ -44,37 +42,17 @@ def _select_single(call: Call) -> None:
     draft = read_draft(call)
     heed_identity_alone(call, draft)
     identity = find_identity(call, draft)
-    plan = call.records.schema.plan(call.object.element, call.transaction.meta)
+    opened, plan = demand_any(call, VIEW), call.plan
     trashed = call.object.trashed_column
     present = identity if trashed is None else {**identity, trashed: None}
-    row = call.records.read(call.object, plan, present)
+    row = call.records.read(call.object, plan, present, opened)
     if row is None:
         # Whether it is there is for those alone who might see it.
-        demand(call, VIEW, call.records.stored(call.object, identity) or draft.values)
-        return
-    demand(call, VIEW, StoredValues(call, identity))
-    call.output.write(SELECTED, plan.names, plan.texts(row))
-
-
-class StoredValues(Mapping[str, Any]):
-    """The values of a stored record by field, read when they are looked at: few rules do."""
-
-    def __init__(self, call: Call, identity: Identity) -> None:
-        self._call = call
-        self._identity = identity
-
-    @cached_property
-    def _values(self) -> dict[str, Any]:
-        return self._call.records.stored(self._call.object, self._identity) or {}
-
-    def __getitem__(self, name: str) -> Any:
-        return self._values[name]
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(self._values)
-
-    def __len__(self) -> int:
-        return len(self._values)
+        demand_of_stored(call, VIEW, identity, draft.values)
+    elif opened != EVERY and not row[-1]:
+        raise ItemMessage(DENIED)
+    else:
+        call.output.write(SELECTED, plan.names, plan.texts(row))
 
 
 def select_by_filters(call: Call) -> Selection:
@@ -83,12 +61,13 @@ def select_by_filters(call: Call) -> Selection:
     Raises TransactionFailure for a filter's value that cannot be, ItemMessage without permission.
     """
     values = read_filters(with_filters_by_id(call))
-    demand(call, VIEW, values)
-    scope = call.records.schema.scope(call.object)
+    rights = demand_any(call, VIEW)
+    scope = call.records.schema.scope(call.object, call.rights)
     return Selection(
         scope,
         values,
         call.transaction.now(),
+        rights,
         own_user(call),
         verified_keys(call.records.connection, _is_code),
         call.principal.user_id if call.principal.acts_as_user else None,
@@ -98,7 +77,7 @@ def select_by_filters(call: Call) -> Selection:
 def _write_records(call: Call, selection: Selection, page: Page | None) -> None:
     if not call.output.wanted and page is None:
         return
-    plan = call.records.schema.plan(call.object.element, call.transaction.meta)
+    plan = call.plan
     order = call.object.order_paged if page is not None else ()
     rows = call.records.select(
         selection, plan, order or call.object.order, None if page is None else page.range

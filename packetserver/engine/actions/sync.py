@@ -63,7 +63,7 @@ def _wants_guids(call: Call) -> bool:
 def _send_tracked(call: Call, within: ListWindow, course: Course) -> None:
     """Send what the client does not have, and remember it."""
     page = read_page(call.item)
-    plan = call.records.schema.plan(call.object.element, call.transaction.meta)
+    plan = call.plan
     place = (course.client_id, course.answers.request.table_id)
     tracked = TrackedList(within, *place, WHOLE if page is None else page.range)
     if page is None or page.offset == 0:
@@ -88,7 +88,7 @@ def _send_plain(call: Call, selection: Selection, answers: Answers) -> None:
     past = Past.of(answers, now)
     reach = past.next_reach(now, overlap)
     page = read_page(call.item)
-    plan = call.records.schema.plan(call.object.element, call.transaction.meta)
+    plan = call.plan
     has_map = call.principal.client_id is not None and is_mappable(call.object)
     mapped = call.guids.mine(map_element(call.object)) if has_map else None
     within = _within(call, selection, past.window)

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from packetserver.engine.context import Call
 from packetserver.engine.paging import read_page
-from packetserver.engine.permissions import VIEW, demand
+from packetserver.engine.permissions import demand_any
+from packetserver.engine.ways import VIEW
 from packetserver.errors import TransactionFailure
 from packetserver.store.guid_columns import GUID, is_guid, is_mappable, map_element
 from packetserver.sync.deletions import GoneRecords
@@ -16,17 +17,17 @@ GONE = "delete"
 def run(call: Call) -> None:
     """Carry out a syncDelete (PROTOCOL.md 6.6): the guid is all that a record shows.
 
-    What is gone is named until the client's next syncEnd; nothing is gone for whoever has no map.
+    What the client may no longer see is gone for it, too. What is gone is named until the client's next syncEnd; nothing is gone for whoever has no map.
     """
     if not call.target.is_list or call.object.table is None:
         raise TransactionFailure.because(f"{call.item.element} cannot be synchronised")
-    demand(call, VIEW, {})
+    rights = demand_any(call, VIEW)
     client_id = call.principal.client_id
     if client_id is None or not is_mappable(call.object) or not call.output.wanted:
         return
     scope = call.records.schema.scope(call.object)
     element_id = call.guids.element_id(map_element(call.object))
-    gone = GoneRecords(call.records, scope, client_id, element_id)
+    gone = GoneRecords(call.records, scope, rights, client_id, element_id)
     page = read_page(call.item)
     if page is not None:
         call.output.total = gone.count()

@@ -20,7 +20,7 @@ from packetserver.engine.context import Call
 from packetserver.engine.draft import Draft, read_draft, sent_fields
 from packetserver.engine.heeding import heed_changed
 from packetserver.engine.identity import Identity, Named, find_named, identity_as_named
-from packetserver.engine.permissions import EDIT, demand
+from packetserver.engine.permissions import demand_as_changed, demand_of_stored
 from packetserver.engine.references import check_references
 from packetserver.engine.sharing import share_key
 from packetserver.engine.stamps import force_to_user, stamp_change
@@ -32,6 +32,7 @@ from packetserver.engine.validation import (
     drop_complaints,
     validate,
 )
+from packetserver.engine.ways import EDIT
 from packetserver.errors import TransactionFailure
 from packetserver.store.guid_columns import map_element
 from packetserver.store.row_locks import Strength
@@ -48,8 +49,7 @@ def run(call: Call) -> None:
     draft = read_draft(call)
     named = find_named(call, draft)
     identity = identity_as_named(call, draft, named)
-    stored = call.records.stored(call.object, identity, lock=Strength.CHANGE)
-    demand(call, EDIT, draft.values if stored is None else stored)
+    stored = demand_of_stored(call, EDIT, identity, draft.values, lock=Strength.CHANGE)
     if stored is None:
         _refuse(call, named, identity, "there is none")
         answer_sent(call, CONFLICT, draft)
@@ -102,6 +102,7 @@ def _change(writing: Writing, identity: Identity, before: datetime | None) -> No
     call, draft = writing.call, writing.draft
     force_to_user(call, draft, is_new=False)
     effects.before_update(writing)
+    demand_as_changed(writing)
     if call.transaction.packet.validate:
         validate(writing)
     else:

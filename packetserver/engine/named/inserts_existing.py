@@ -15,10 +15,11 @@ from packetserver.engine.named.effects_files import FILES, VERSION, add_version
 from packetserver.engine.named.effects_projects import link_task_category
 from packetserver.engine.named.records_beside import add_record
 from packetserver.engine.named_inserts import named_insert
-from packetserver.engine.permissions import ADD, demand
+from packetserver.engine.permissions import demand_of_stored
 from packetserver.engine.sharing import share_key
 from packetserver.engine.stamps import force_to_user, stamp_new
 from packetserver.engine.validation import FIXED_LINES, Writing, drop_complaints, validate
+from packetserver.engine.ways import ADD
 from packetserver.errors import TransactionFailure
 from packetserver.store.row_locks import Strength
 
@@ -52,8 +53,7 @@ def existing(call: Call) -> tuple[Writing, dict[str, Any]]:
     """The record that is added to; raises TransactionFailure when there is none."""
     draft = read_draft(call)
     identity = find_identity(call, draft)
-    stored = call.records.stored(call.object, identity, lock=Strength.CHANGE)
-    demand(call, ADD, draft.values if stored is None else stored)
+    stored = demand_of_stored(call, ADD, identity, draft.values, lock=Strength.CHANGE)
     if stored is None:
         raise TransactionFailure.because(f"{call.item.element}: {NO_RECORD}")
     if draft.complaints and call.transaction.packet.validate:

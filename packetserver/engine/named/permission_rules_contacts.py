@@ -3,78 +3,80 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
-from packetserver.engine.named.records_beside import column_of
-from packetserver.engine.permissions import Question, full_names, permission_rule
+from packetserver.catalogue.conditions import (
+    All,
+    Any,
+    Condition,
+    Empty,
+    Exists,
+    Field,
+    Not,
+    Rows,
+    equals,
+    filled,
+)
+from packetserver.engine.ways import Asked, Way, permission_rule
 
-CONTACT = "contact"
+CONTACT, CALL = "contact", "call"
 OWN_COMPANY = 0
 ACCOUNT_CONTACTS = "accounts-accounts-contacts"
 INTERNAL_CONTACTS = "contacts-internal_contacts"
 EXTERNAL_CONTACTS = "contacts-external_contacts"
 
+OF_ACCOUNT = filled("orgId")
+OF_STAFF = All(
+    (equals("employee", value=True), Any((Empty(Field("orgId")), equals("orgId", OWN_COMPANY))))
+)
+
 
 @permission_rule(CONTACT)
-def contact(question: Question) -> Sequence[str]:
+def contact(asked: Asked) -> Sequence[Way]:
     """A contact of an account, one of the staff, or any other; decided from the contact itself."""
-    account, is_staff = _facts_of_contact(question)
-    bases = [ACCOUNT_CONTACTS] if account is not None else []
-    if is_staff and account in {None, OWN_COMPANY}:
-        bases.append(INTERNAL_CONTACTS)
-    return full_names(question.verb, *(bases or [EXTERNAL_CONTACTS]))
+    of_account, of_staff = (_of_contact(asked, each) for each in (OF_ACCOUNT, OF_STAFF))
+    return [
+        asked.way(ACCOUNT_CONTACTS, of_account),
+        asked.way(INTERNAL_CONTACTS, of_staff),
+        asked.way(EXTERNAL_CONTACTS, Not(Any((of_account, of_staff)))),
+    ]
 
 
-@permission_rule("call")
-def call(question: Question) -> Sequence[str]:
+@permission_rule(CALL)
+def call(asked: Asked) -> Sequence[Way]:
     """By the account of the call or of its contact; a linked opportunity opens a second way."""
-    account = _of_call(question, "orgId", "org_id")
-    if account is None:
-        account = _account_of(question, _of_call(question, "contactId", "contact_id"))
-    opportunity = _of_call(question, "oppHeaderId", "opp_id")
-    return full_names(
-        question.verb,
-        f"{EXTERNAL_CONTACTS if account is None else ACCOUNT_CONTACTS}-calls",
-        None if opportunity is None else "pipeline-opportunities-calls",
-    )
+    of_account = _of_call(asked, Any((filled("orgId"), _through("contactId", OF_ACCOUNT))))
+    return [
+        asked.way(f"{ACCOUNT_CONTACTS}-calls", of_account),
+        asked.way(f"{EXTERNAL_CONTACTS}-calls", Not(of_account)),
+        asked.way("pipeline-opportunities-calls", _of_call(asked, filled("oppHeaderId"))),
+    ]
 
 
 @permission_rule("history")
-def history(question: Question) -> Sequence[str]:
+def history(asked: Asked) -> Sequence[Way]:
     """By the contact that it is about; without one, by the account."""
-    person = question.value("contactId")
-    if person is None and question.value("orgId") is not None:
-        return full_names(question.verb, "accounts-accounts-history")
-    account = _account_of(question, person)
-    base = EXTERNAL_CONTACTS if account is None else ACCOUNT_CONTACTS
-    return full_names(question.verb, f"{base}-history")
+    of_account = All((Empty(Field("contactId")), filled("orgId")))
+    of_its_contact = _through("contactId", OF_ACCOUNT)
+    return [
+        asked.way("accounts-accounts-history", of_account),
+        asked.way(f"{ACCOUNT_CONTACTS}-history", of_its_contact),
+        asked.way(f"{EXTERNAL_CONTACTS}-history", Not(Any((of_account, of_its_contact)))),
+    ]
 
 
-def _facts_of_contact(question: Question) -> tuple[Any, bool]:
-    """(account or None, whether of the staff) of the contact, or of the one that it belongs to."""
-    if question.object.element == CONTACT:
-        is_staff = question.value("employee") or question.value("employeesOnly")
-        return question.value("orgId"), bool(is_staff)
-    owner = _named_contact(question)
-    if owner is None:
-        return question.value("orgId"), False
-    account = _account_of(question, owner)
-    return account, bool(column_of(question.records, CONTACT, "employee", owner))
+def _of_contact(asked: Asked, where: Condition) -> Condition:
+    """A condition on the contact itself, or on the one that a record belongs to."""
+    if asked.object.element == CONTACT:
+        return where
+    return _through(next(asked.references_to(CONTACT)), where)
 
 
-def _named_contact(question: Question) -> Any:
-    """The contact that an address or the like belongs to."""
-    fields = question.object.stored_fields
-    names = (each.name for each in fields if each.references == CONTACT)
-    return next((question.value(name) for name in names), None)
+def _of_call(asked: Asked, where: Condition) -> Condition:
+    """A condition on the call itself, or on the one that a participant takes part in."""
+    if asked.object.element == CALL:
+        return where
+    return Exists(Rows(CALL, next(asked.references_to(CALL))), where)
 
 
-def _account_of(question: Question, person: Any) -> Any:
-    return column_of(question.records, CONTACT, "org_id", person)
-
-
-def _of_call(question: Question, field: str, column: str) -> Any:
-    """A fact of the call: its own, or that of the call that a participant takes part in."""
-    if question.object.element == "call":
-        return question.value(field)
-    return column_of(question.records, "call_log", column, question.value("callId"))
+def _through(reference: str, where: Condition) -> Condition:
+    return Exists(Rows(CONTACT, reference), where)

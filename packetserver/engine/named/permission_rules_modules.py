@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Callable, Iterator, Mapping, Sequence
 
-from packetserver.engine.named.records_beside import column_of
-from packetserver.engine.permissions import ADD, EDIT, VIEW, Question, full_names, permission_rule
+from packetserver.catalogue.conditions import (
+    Any,
+    Condition,
+    Exists,
+    Not,
+    Rows,
+    equals,
+    filled,
+)
+from packetserver.engine.ways import ADD, EDIT, VIEW, Asked, Way, permission_rule
 
 FOLDERS = {
     1: "accounts-accounts-folders",
@@ -39,84 +46,89 @@ REPORTS = {
 """Constants of the permission categories that have reports of their own."""
 
 ALL_REPORTS = "reports"
-"""Under which reports of every module are listed; it can only be viewed."""
+"""Which opens the reports of every module; they can only be viewed by it."""
 
-BELONGING = {"criteriaId": "report_criteria", "queueId": "report_queue"}
-"""Fields that name something with a report, each with its table."""
+ACCOUNT_TICKETS = "accounts-accounts-tickets"
+TICKET, FILE, FOLDER_RECORD = "ticket", "fileItem", "customFieldRecord"
+REPORT, CRITERIA, QUEUE = "report", "criteria", "reportQueue"
+
+Place = Callable[[Condition], Condition]
+"""Turns a condition on the record that has a module into one on the record asked about."""
 
 
 @permission_rule("ticket")
-def ticket(question: Question) -> Sequence[str]:
+def ticket(asked: Asked) -> Sequence[Way]:
     """A ticket with an account may be handled by those who handle the account's tickets, too."""
-    account = question.value("orgId")
-    if account is None:
-        account = column_of(question.records, "ticket", "org_id", _named_ticket(question))
-    return full_names(
-        question.verb,
-        question.object.permission,
-        None if account is None else "accounts-accounts-tickets",
-    )
+    ways = [asked.way(asked.object.permission)]
+    with_account = filled("orgId")
+    if asked.object.element == TICKET:
+        return [*ways, asked.way(ACCOUNT_TICKETS, with_account)]
+    of_tickets = (Exists(Rows(TICKET, each), with_account) for each in asked.references_to(TICKET))
+    return [*ways, *(asked.way(ACCOUNT_TICKETS, each) for each in of_tickets)]
 
 
 @permission_rule("folder")
-def folder(question: Question) -> Sequence[str]:
+def folder(asked: Asked) -> Sequence[Way]:
     """By the module of the folder that a record, or one of its values, lies in."""
-    records = question.records
-    category = question.value("categoryId")
-    if category is None:
-        record = question.value("recordId")
-        category = column_of(records, "custom_field_record", "category_id", record)
-    module = column_of(records, "custom_field_category", "module_id", category)
-    return full_names(question.verb, FOLDERS.get(module) or question.object.permission)
+
+    def of_folder(where: Condition) -> Condition:
+        in_folder = Exists(Rows("customFieldCategory", "categoryId"), where)
+        if asked.object.element == FOLDER_RECORD:
+            return in_folder
+        return Exists(Rows(FOLDER_RECORD, "recordId"), in_folder)
+
+    return list(_by_module(asked, FOLDERS, "moduleId", of_folder))
 
 
 @permission_rule("file")
-def file(question: Question) -> Sequence[str]:
+def file(asked: Asked) -> Sequence[Way]:
     """By the module that the file is linked to."""
-    module = question.value("linkModuleId")
-    if module is None:
-        item = _named_file(question)
-        module = column_of(question.records, "project_files", "link_module_id", item)
-    return full_names(question.verb, FILES.get(module) or question.object.permission)
+
+    def of_file(where: Condition) -> Condition:
+        if asked.object.field("linkModuleId") is not None:
+            return where
+        return Exists(Rows(FILE, next(asked.references_to(FILE))), where)
+
+    return list(_by_module(asked, FILES, "linkModuleId", of_file))
 
 
 @permission_rule("report")
-def report(question: Question) -> Sequence[str]:
-    """By the module of the report; a list across the modules asks for all reports."""
-    category = _report_category(question)
-    constant = column_of(question.records, "permission_category", "constant", category)
-    if category is None and question.verb == VIEW:
-        return full_names(question.verb, ALL_REPORTS)
-    base = REPORTS.get(constant) or question.object.permission
-    # Most of these permissions have no `-edit`: what one may add one may change.
-    more = full_names(ADD, base) if question.verb == EDIT else []
-    return [*full_names(question.verb, base), *more]
+def report(asked: Asked) -> Sequence[Way]:
+    """By the module of the report; all reports may be viewed by a permission of their own."""
+
+    def of_report(where: Condition) -> Condition:
+        of_category = Exists(Rows("permissionCategory", "categoryId"), where)
+        return _of_report(asked.object.element, of_category)
+
+    ways = list(_by_module(asked, REPORTS, "constant", of_report))
+    if asked.verb == VIEW:
+        ways.append(asked.way(ALL_REPORTS))
+    if asked.verb == EDIT:
+        # Most of these permissions have no `-edit`: what one may add one may change.
+        ways += _by_module(asked, REPORTS, "constant", of_report, ADD)
+    return ways
 
 
-def _named_ticket(question: Question) -> Any:
-    """The ticket that a record of another object belongs to."""
-    fields = question.object.stored_fields
-    names = (each.name for each in fields if each.references == "ticket")
-    return next((question.value(name) for name in names), None)
+def _of_report(element: str, where: Condition) -> Condition:
+    """A condition on the report that a record is, or that it belongs to."""
+    if element == REPORT:
+        return where
+    of_report = Exists(Rows(REPORT, "reportId"), where)
+    if element == "parameter":
+        return Exists(Rows(CRITERIA, "criteriaId"), of_report)
+    if element == "queueCriteria":
+        return Exists(Rows(QUEUE, "queueId"), of_report)
+    return of_report
 
 
-def _named_file(question: Question) -> Any:
-    """The file that a version, a download or a thumbnail is of."""
-    fields = question.object.stored_fields
-    names = (each.name for each in fields if each.references == "fileItem")
-    return next((question.value(name) for name in names), None)
-
-
-def _report_category(question: Question) -> Any:
-    """The permission category of the report that a record is or belongs to, None without one."""
-    if question.object.element == "report":
-        return question.value("categoryId")
-    return column_of(question.records, "report", "category_id", _named_report(question))
-
-
-def _named_report(question: Question) -> Any:
-    if question.value("reportId") is not None:
-        return question.value("reportId")
-    named = ((table, question.value(field)) for field, table in BELONGING.items())
-    found = (column_of(question.records, table, "report_id", key) for table, key in named)
-    return next((each for each in found if each is not None), None)
+def _by_module(
+    asked: Asked, permissions: Mapping[int, str], field: str, of: Place, verb: str = ""
+) -> Iterator[Way]:
+    """A way for the permission of each module; the object's own is for all other modules."""
+    own, others = asked.object.permission, list[Condition]()
+    for module, base in permissions.items():
+        if base != own:
+            of_module = of(equals(field, module))
+            others.append(of_module)
+            yield asked.way(base, of_module, verb)
+    yield asked.way(own, Not(Any(tuple(others))), verb)

@@ -4,60 +4,53 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from packetserver.engine.permissions import (
-    DENIED,
+from packetserver.catalogue.conditions import CLIENT, READER, Compare, Field
+from packetserver.engine.ways import (
+    BY_CLIENT,
     EDIT,
+    FREE,
+    THROUGH_CLIENT,
     VIEW,
-    Question,
-    full_names,
+    Asked,
+    Way,
     permission_rule,
 )
-from packetserver.errors import ItemMessage
 
-FREE: Sequence[str] = ()
 USERS = "admin-users"
 
 
 @permission_rule("lookup")
-def lookup(question: Question) -> Sequence[str]:
+def lookup(asked: Asked) -> Sequence[Way]:
     """Everybody may read a lookup; whoever may edit lists may change its rows in every way."""
-    if question.verb == VIEW:
-        return FREE
-    return full_names(EDIT, question.object.permission)
+    return [Way(FREE) if asked.verb == VIEW else asked.way(asked.object.permission, verb=EDIT)]
 
 
 @permission_rule("view_only")
-def view_only(question: Question) -> Sequence[str]:
+def view_only(asked: Asked) -> Sequence[Way]:
     """The permission exists with `-view` alone, which stands for all that its holder may do."""
-    return full_names(VIEW, question.object.permission)
+    return [asked.way(asked.object.permission, verb=VIEW)]
 
 
 @permission_rule("usage")
-def usage(question: Question) -> Sequence[str]:
+def usage(asked: Asked) -> Sequence[Way]:
     """The usage log can be viewed; who writes in it must be allowed to do the same to users."""
-    base = question.object.permission if question.verb == VIEW else USERS
-    return full_names(question.verb, base)
+    return [asked.way(asked.object.permission if asked.verb == VIEW else USERS)]
 
 
 @permission_rule("sync_client")
-def sync_client(question: Question) -> Sequence[str]:
+def sync_client(asked: Asked) -> Sequence[Way]:
     """Everybody has a free hand with his own clients; those of others belong to user management.
 
     Somebody who logs in by way of a user's client may handle that client and no other.
     """
-    only = question.principal.restricted_to_client
-    if only is not None:
-        return FREE if question.value("id") == only else _refuse()
-    owner, user = question.value("userId"), question.principal.user_id
-    is_own = owner is not None and owner == user
-    return FREE if is_own else full_names(question.verb, USERS)
+    return [
+        Way(FREE, Compare(Field("userId"), "=", READER)),
+        Way(THROUGH_CLIENT, Compare(Field("id"), "=", CLIENT)),
+        asked.way(USERS),
+    ]
 
 
 @permission_rule("own_client")
-def own_client(question: Question) -> Sequence[str]:
+def own_client(asked: Asked) -> Sequence[Way]:
     """What concerns the authenticated client itself: whoever has logged in with one."""
-    return FREE if question.principal.client_id is not None else _refuse()
-
-
-def _refuse() -> Sequence[str]:
-    raise ItemMessage(DENIED)
+    return [Way(BY_CLIENT)]

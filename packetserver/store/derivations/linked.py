@@ -30,6 +30,13 @@ class Rows:
     table: FromClause
     link: ColumnElement[Any]
     on: ColumnElement[Any]
+    reads: str = ""
+    """What is read of them, where it is a column: names are shown to more than who sees the rows."""
+
+    @property
+    def seen(self) -> list[ColumnElement[bool]]:
+        """What they must be like to be seen by whoever asks."""
+        return self.scope.seen(self.name, self.table, self.reads)
 
     @property
     def key(self) -> ColumnElement[Any] | None:
@@ -43,7 +50,7 @@ class Rows:
 
     def select(self, *columns: ColumnElement[Any]) -> Select[Any]:
         """The record's rows, as a subquery of the record's query."""
-        found = select(*columns).select_from(self.table).where(self.link == self.on)
+        found = select(*columns).select_from(self.table).where(self.link == self.on, *self.seen)
         return found.correlate_except(self.table)
 
     def exist(self, *conditions: ColumnElement[bool]) -> Exists:
@@ -55,7 +62,8 @@ class Rows:
 
         The rows are gathered once: asking for every record would cost as much as all have rows.
         """
-        links = select(self.link).select_from(self.table).where(self.link.is_not(None), *conditions)
+        links = select(self.link).select_from(self.table)
+        links = links.where(self.link.is_not(None), *self.seen, *conditions)
         return and_(self.on.is_not(None), self.on.in_(links.correlate_except(self.table)))
 
     def first(
@@ -87,7 +95,11 @@ def linked_rows(scope: Scope, named: Named, table: str = "") -> Rows:
     return Rows(scope, name, other, scope.follow(name, other, named.text("link")), on)
 
 
-def row_of_key(scope: Scope, table: str, key: ColumnElement[Any]) -> Rows:
-    """The one row of a table that has a key, such as the one that a reference names."""
+def row_of_key(scope: Scope, table: str, key: ColumnElement[Any], reads: str) -> Rows:
+    """The one row of a table that has a key, such as the one that a reference names.
+
+    ``reads`` is the column, or the path from it, that is read there.
+    """
     other = scope.other(table)
-    return Rows(scope, table, other, other.c[scope.key_of(table)], key)
+    column = reads.partition(".")[0]
+    return Rows(scope, table, other, other.c[scope.key_of(table)], key, column)

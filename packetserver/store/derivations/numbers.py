@@ -54,7 +54,10 @@ def _thousands(scope: Scope, field: Field, named: Named) -> Derived:
 def _effort_hours(scope: Scope, field: Field, named: Named) -> Derived:
     """An effort in whole hours: the field `of` counts units of so many seconds as `unit` has."""
     unit = row_of_key(
-        scope, scope.referenced_table(named.text("unit")), own_column(scope, named, "unit")
+        scope,
+        scope.referenced_table(named.text("unit")),
+        own_column(scope, named, "unit"),
+        "base_value",
     )
     seconds = unit.select(unit.column("base_value")).scalar_subquery()
 

@@ -104,13 +104,13 @@ def _contact_name(scope: Scope, field: Field, named: Named) -> Derived:
 @derivation("user_name", shaped=True)
 def _user_name(scope: Scope, field: Field, named: Named) -> Derived:
     """`Last, First` of the contact that the user in the field `of` is."""
-    user = row_of_key(scope, USER, own_column(scope, named))
+    user = row_of_key(scope, USER, own_column(scope, named), "contact_id")
     contact = user.select(user.column("contact_id")).scalar_subquery()
     return _named_contact(scope, contact, "last_first")
 
 
 def _named_contact(scope: Scope, contact: ColumnElement[Any], form: str) -> Derived:
     described = FORMS[form]
-    row = row_of_key(scope, CONTACT, contact)
-    columns = (row.select(row.column(each)).scalar_subquery() for each in described.columns)
+    rows = (row_of_key(scope, CONTACT, contact, each) for each in described.columns)
+    columns = (row.select(row.column(row.reads)).scalar_subquery() for row in rows)
     return Derived(tuple(columns), described.write)

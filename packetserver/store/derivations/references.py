@@ -21,9 +21,9 @@ LABEL = "description"
 def _referenced(scope: Scope, field: Field, named: Named) -> Derived:
     """Column `reads` (a label: the description) of the record that the field `of` points to."""
     table = scope.referenced_table(named.text("of"))
-    row = row_of_key(scope, table, own_column(scope, named))
-    column = row.column(named.text("reads", LABEL))
-    return Derived((row.select(column).scalar_subquery(),))
+    reads = named.text("reads", LABEL)
+    row = row_of_key(scope, table, own_column(scope, named), reads)
+    return Derived((row.select(row.column(reads)).scalar_subquery(),))
 
 
 @derivation("joined_column")
@@ -80,5 +80,5 @@ def _linked_label(scope: Scope, field: Field, named: Named) -> Derived:
 
 
 def _label(scope: Scope, element: str, key: ColumnElement[Any], path: str) -> ColumnElement[Any]:
-    row = row_of_key(scope, scope.catalogue.objects[element].table or "", key)
+    row = row_of_key(scope, scope.catalogue.objects[element].table or "", key, path)
     return row.select(row.column(path)).scalar_subquery()

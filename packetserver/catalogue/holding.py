@@ -1,0 +1,148 @@
+"""Whether a condition holds for a record whose values are at hand, without a database."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any as Value
+from typing import Final, TypeAlias
+
+from packetserver.catalogue.conditions import (
+    CLIENT,
+    NOW,
+    READER,
+    All,
+    Any,
+    Compare,
+    Condition,
+    Empty,
+    Exists,
+    Fact,
+    Field,
+    In,
+    Literal,
+    Not,
+    Operand,
+    Rows,
+    Special,
+    Text,
+)
+
+COMPARISONS: Final[Mapping[str, Callable[[Value, Value], bool]]] = {
+    "=": lambda left, right: bool(left == right),
+    "<": lambda left, right: bool(left < right),
+    "<=": lambda left, right: bool(left <= right),
+    ">": lambda left, right: bool(left > right),
+    ">=": lambda left, right: bool(left >= right),
+}
+TEXTS: Final[Mapping[str, Callable[[str, str], bool]]] = {
+    "begins": str.startswith,
+    "ends": str.endswith,
+    "contains": str.__contains__,
+}
+
+Values: TypeAlias = Callable[[str], Value]
+"""The value of a field of a record, by its name."""
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """The values of the facts; ``related`` finds records of other objects, where that can be done."""
+
+    now: datetime | None = None
+    reader: int | None = None
+    client: int | None = None
+    related: Callable[[Rows, Value], Iterable[Values]] | None = None
+
+    def value(self, fact: Fact) -> Value:
+        """What a fact is."""
+        return {NOW: self.now, READER: self.reader, CLIENT: self.client}[fact]
+
+
+def settled(condition: Condition, value: Values, facts: Facts) -> bool | None:
+    """Whether it holds for a record with these values; None where that takes another record.
+
+    Records of others are looked for only where the facts have a way to find them.
+    """
+    match condition:
+        case All(of):
+            return _first_decisive(of, value, facts, decisive=False)
+        case Any(of):
+            return _first_decisive(of, value, facts, decisive=True)
+        case Not(of):
+            inner = settled(of, value, facts)
+            return None if inner is None else not inner
+        case Exists(rows, where):
+            return _found(rows, where, value, facts)
+        case Special():
+            return None
+    return _leaf(condition, value, facts)
+
+
+def _first_decisive(
+    of: tuple[Condition, ...], value: Values, facts: Facts, *, decisive: bool
+) -> bool | None:
+    found: bool | None = not decisive
+    for each in of:
+        known = settled(each, value, facts)
+        if known is decisive:
+            return decisive
+        if known is None:
+            found = None
+    return found
+
+
+def _found(rows: Rows, where: Condition, value: Values, facts: Facts) -> bool | None:
+    key = value(rows.on)
+    if key is None:
+        return False
+    if facts.related is None:
+        return None
+    known = [settled(where, each, facts) for each in facts.related(rows, key)]
+    return True if True in known else None if None in known else False
+
+
+def _leaf(condition: Compare | In | Text | Empty, value: Values, facts: Facts) -> bool:
+    left = _operand(condition.left, value, facts)
+    match condition:
+        case Empty():
+            return left is None
+        case In(_, values):
+            return left is not None and left in values
+        case Text(_, how, wanted, fold):
+            if not isinstance(left, str):
+                return False
+            return TEXTS[how](_folded(left, fold=fold), _folded(wanted, fold=fold))
+        case Compare(_, operator, right, fold):
+            return _compares(left, operator, _operand(right, value, facts), fold)
+
+
+def _operand(operand: Operand, value: Values, facts: Facts) -> Value:
+    match operand:
+        case Field(path):
+            return value(path)
+        case Literal(constant):
+            return constant
+    return facts.value(operand)
+
+
+def _compares(left: Value, operator: str, right: Value, fold: bool) -> bool:  # noqa: FBT001
+    if left is None or right is None:
+        return False
+    return COMPARISONS[operator](_folded(left, fold=fold), _folded(right, fold=fold))
+
+
+def _folded(value: Value, *, fold: bool) -> Value:
+    return value.lower() if fold and isinstance(value, str) else value
+
+
+def holds(condition: Condition, value: Values, facts: Facts) -> bool:
+    """Whether it holds for a record with these values.
+
+    Raises TypeError for what cannot be told from them: see `settled`.
+    """
+    found = settled(condition, value, facts)
+    if found is None:
+        raise TypeError(f"only the database can tell: {condition}")
+    return found
