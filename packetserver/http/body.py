@@ -75,7 +75,8 @@ class ArrivingBody:
         self._limit = limit
         self._declared = declared
         self._room = room
-        self._chunks = _chunk_reader(self._keep) if declared is None else None
+        self._pieces: list[bytes] = []
+        self._chunks = _chunk_reader(self._pieces.append) if declared is None else None
         self._held = bytearray()
         self._file: SpoolFile | None = None
         self._memory = self._disk = 0
@@ -135,7 +136,7 @@ class ArrivingBody:
 
     def _feed(self, data: bytes) -> bytes:
         if self._chunks is not None:
-            self._chunks.feed(data)
+            self._take_chunks(self._chunks, data)
             self.is_whole = self._chunks.is_complete
             rest: bytes = self._chunks.remaining()
         else:
@@ -147,6 +148,14 @@ class ArrivingBody:
             # The application finds that out by itself, and has its own words for it.
             self._truncate()
         return rest
+
+    def _take_chunks(self, reader: Any, data: bytes) -> None:
+        try:
+            reader.feed(data)
+        finally:
+            # Kept together, so that chunks of a byte each do not cost a write each.
+            self._keep(b"".join(self._pieces))
+            self._pieces.clear()
 
     def _truncate(self) -> None:
         if self._declared is not None:

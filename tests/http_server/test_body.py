@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from packetserver.errors import PacketTooSlow, ServerBusy, SpoolRefused
 from packetserver.http.body import FIRST_BYTES, FREE_BYTES, MOST_IN_MEMORY, ArrivingBody, Room
-from packetserver.protocols.spools import Spools
+from packetserver.protocols.spools import SpoolFile, Spools
 from packetserver.settings import Settings
 
 SPOOLS = Spools.of(Settings())
@@ -158,3 +158,24 @@ def test_a_body_that_finds_no_room_among_all_spools_is_refused(tmp_path: Path) -
     assert not third.is_refused
     third.close()
     assert [each.name for each in (tmp_path / "spools").iterdir()] == ["usage"]
+
+
+def test_small_chunks_cost_no_write_each(monkeypatch, room: Room) -> None:
+    writes: list[int] = []
+    write = SpoolFile.write
+
+    def counted(file: SpoolFile, data: bytes) -> int:
+        writes.append(len(data))
+        return write(file, data)
+
+    monkeypatch.setattr(SpoolFile, "write", counted)
+    body = ArrivingBody(None, LIMIT, room)
+    received = b"1\r\nx\r\n" * 10_000
+    size = 0
+    while size <= MOST_IN_MEMORY + 10_000:
+        body.feed(received)
+        size += 10_000
+    assert room.on_disk == body.size == size == sum(writes)
+    assert len(writes) <= 4
+    assert body.stream().read() == b"x" * size
+    body.close()
