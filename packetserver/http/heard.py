@@ -71,7 +71,9 @@ class Heard:
 
     def waits(self, connection: Connection) -> None:
         """A client may send its next request."""
-        self._without_request[connection] = self._clock()
+        # Whoever is one too many has no place that another one could take.
+        if connection not in self._surplus:
+            self._without_request[connection] = self._clock()
 
     def asks(self, connection: Connection) -> None:
         """A client has sent the head of a request."""

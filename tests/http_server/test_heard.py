@@ -80,3 +80,15 @@ def test_of_those_who_are_told_the_first_makes_room_unless_somebody_works_for_it
     assert come(heard)[1] is None
     heard.remove(kept[0])
     assert come(heard)[1] == Place(is_surplus=False)
+
+
+def test_who_is_one_too_many_has_no_place_to_give(heard: Heard, clock: Clock) -> None:
+    for _ in range(2):
+        heard.asks(come(heard)[0])
+    told, place = come(heard)
+    assert place == Place(is_surplus=True)
+    # It has asked whether all is well, was answered, and says nothing more.
+    heard.asks(told)
+    heard.waits(told)
+    clock.now += SLOW_SECONDS
+    assert come(heard)[1] == Place(is_surplus=True)
