@@ -41,6 +41,9 @@ class Answer:
         if worker.is_last(connection):
             self._response.force_close()
         pieces = self._context.run(worker.wsgi, self._environ, self._response.start_response)
+        if not worker.alive:
+            # It was told to stop meanwhile: who knows that sends its next request elsewhere.
+            self._response.force_close()
         self._close = getattr(pieces, "close", None)
         self._pieces: Iterator[bytes] = self._context.run(iter, pieces)
 
