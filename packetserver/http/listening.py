@@ -41,11 +41,16 @@ class Listening:
             self._selector.register(listener, selectors.EVENT_READ, partial(self._take, listener))
 
     def stop(self, most: int) -> None:
-        """Take those that wait already, so many at most, and no others."""
+        """Take those that wait already, so many at most, and no others.
+
+        Where no other process listens they are refused at once, rather than left waiting for the
+        end of this one.
+        """
         self.go_on()
         for each in self._worker.sockets:
             self._selector.unregister(each)
             self._take(each, most)
+            each.close()
 
     def secured(self, accepted: socket.socket) -> socket.socket:
         """A connection that speaks TLS, where this server does."""

@@ -90,8 +90,6 @@ class Server:
         for each in self._heard:
             self._drop(each)
         self._threads.close()
-        for listener in self._worker.sockets:
-            listener.close()
 
     def _turn(self) -> None:
         for key, _ in self._selector.select(TURN_SECONDS):

@@ -111,6 +111,15 @@ def reload(server: Served) -> None:
     until(lambda: not workers(server) & before)
 
 
+def is_refused(server: Served) -> bool:
+    """Whether new connections are refused."""
+    try:
+        server.connect().close()
+    except ConnectionRefusedError:
+        return True
+    return False
+
+
 def names(url: str) -> list[str]:
     """What is stored, by the names that clients gave it."""
     engine = sqlalchemy.create_engine(url.replace("postgresql://", "postgresql+psycopg://"))
@@ -148,6 +157,8 @@ def test_a_packet_that_is_half_there_when_the_server_is_stopped_is_answered(data
             assert server.post(packet(account("Client whole")))[0] == 200
             server.process.send_signal(signal.SIGTERM)
             until(lambda: "Handling signal: term" in server.logged())
+            # Nobody waits for a server that will not hear him any more.
+            until(lambda: is_refused(server))
             connection.sendall(content[100:])
             status, document = answer_on(connection)
             assert (status, document.findtext("response/status")) == (200, "0")
