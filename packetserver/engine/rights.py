@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
-from functools import lru_cache
+from functools import cache, lru_cache
 
 from sqlalchemy import Integer, MetaData, String, bindparam, select
 
@@ -73,27 +73,28 @@ class Held:
     """What the role of a principal holds, by base permission; what is not known is read."""
 
     def __init__(
-        self, records: Records, principal: Principal, known: Mapping[str, frozenset[str]]
+        self, records: Records, principal: Principal, known: dict[str, frozenset[str]]
     ) -> None:
+        """``known`` is what is known already; it is completed."""
         self._records = records
         self._role = principal.role_id
-        self._known = dict(known)
-        self._free = frozenset(_unnamed(principal))
+        self._known = known
+        self._free = _unnamed(principal.client_id is None, principal.restricted_to_client is None)
         self._only_unnamed = principal.restricted_to_client is not None
 
     def among(self, names: Sequence[str]) -> frozenset[str]:
         """Those of some permissions, full names, that are held."""
-        bases = {each.rpartition("-")[0] for each in names if each not in UNNAMED}
-        missing = tuple(sorted(bases - self._known.keys()))
+        parted = [_parted(each) for each in names]
+        missing = {base for base, _ in parted if base is not None and base not in self._known}
         if missing and not self._only_unnamed:
-            self._known.update(self._read(missing))
-        return frozenset(filter(self._holds, names))
-
-    def _holds(self, name: str) -> bool:
-        if name in UNNAMED:
-            return name in self._free
-        base, _, verb = name.rpartition("-")
-        return verb in self._known.get(base, frozenset())
+            self._known.update(self._read(sorted(missing)))
+        return frozenset(
+            [
+                name
+                for name, (base, verb) in zip(names, parted, strict=True)
+                if (name in self._free if base is None else verb in self._known.get(base, ()))
+            ]
+        )
 
     def _read(self, bases: Sequence[str]) -> dict[str, frozenset[str]]:
         facts = {f"base_{number}": base for number, base in enumerate(bases)}
@@ -106,10 +107,18 @@ class Held:
         return found
 
 
-def _unnamed(principal: Principal) -> Iterable[str]:
-    if principal.client_id is not None:
-        yield BY_CLIENT
-    yield FREE if principal.restricted_to_client is None else THROUGH_CLIENT
+@lru_cache(maxsize=1024)
+def _parted(name: str) -> tuple[str | None, str]:
+    """The base and the ending of a full name; no base where it stands for no permission."""
+    base, _, verb = name.rpartition("-")
+    return (None, name) if name in UNNAMED else (base, verb)
+
+
+@cache
+def _unnamed(is_user: bool, is_free: bool) -> frozenset[str]:  # noqa: FBT001 - they are a key
+    """What stands for a permission that a user holds, or who has logged in with a client."""
+    found = {FREE if is_free else THROUGH_CLIENT}
+    return frozenset(found if is_user else found | {BY_CLIENT})
 
 
 @lru_cache(maxsize=64)
@@ -175,7 +184,7 @@ class Rights:
         return self.schema.plan_seen(element, names, Seen(ways, self.policy, tuple(held)))
 
     def _sees_all(self, looked_at: LookedAt) -> bool:
-        if self.principal.unrestricted:
+        if self.principal.unrestricted or not (looked_at.rows or looked_at.names):
             return True
         rows = (self.of_rows(each) == EVERY for each in looked_at.rows)
         return all(rows) and all(self.of_names(each) == EVERY for each in looked_at.names)

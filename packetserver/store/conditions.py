@@ -6,7 +6,10 @@ import operator
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import ColumnElement, and_, false, func, literal, not_, or_, select, true
+from sqlalchemy import Boolean, ColumnElement, and_, false, func, literal, not_, or_, select, true
+from sqlalchemy.ext.compiler import compiles
+from sqlalchemy.sql.compiler import SQLCompiler
+from sqlalchemy.sql.visitors import InternalTraversal
 
 from packetserver.catalogue import conditions as tree
 from packetserver.catalogue.conditions import Condition, Exists, Field, Literal, Operand
@@ -15,6 +18,7 @@ from packetserver.store import parameters
 if TYPE_CHECKING:
     from packetserver.store.scope import Scope
 
+BOOLEAN = Boolean()
 NO_ESCAPE = "\x1b"
 """Makes a character of a pattern literal: XML cannot carry this one."""
 
@@ -64,6 +68,27 @@ def sql(condition: Condition, scope: Scope) -> ColumnElement[bool]:
         case tree.Special(name, of):
             return SPECIALS[name](scope, _operand(of, scope))
     return _leaf(condition, scope)
+
+
+class Kept(ColumnElement[bool]):
+    """A condition as SQL that is worked out once, and known by the condition alone.
+
+    For SQLAlchemy to look through it each time costs more than a small list does. Its parameters are
+    to be given when the statement is carried out: what is bound into it before is not found here.
+    """
+
+    inherit_cache = True
+    type = BOOLEAN
+    _traverse_internals: Any = [("condition", InternalTraversal.dp_plain_obj)]  # noqa: RUF012
+
+    def __init__(self, condition: Condition, scope: Scope) -> None:
+        self.condition = condition
+        self.found = sql(condition, scope)
+
+
+@compiles(Kept)
+def _written(element: Kept, compiler: SQLCompiler, **options: Any) -> str:
+    return f"({compiler.process(element.found, **options)})"
 
 
 def _may_be_unknown(condition: Condition) -> bool:

@@ -10,13 +10,13 @@ from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from sqlalchemy import ColumnElement, not_
+from sqlalchemy import ColumnElement, FromClause, not_
 
 from packetserver.catalogue.conditions import EVERY, Condition
 from packetserver.catalogue.conditions import NOTHING as NO_RECORD
 from packetserver.catalogue.model import Filter, Named, ObjectType
 from packetserver.errors import RecordRefused
-from packetserver.store.conditions import sql
+from packetserver.store.conditions import Kept, sql
 from packetserver.store.hiding import is_hidden
 from packetserver.store.scope import ALL_SEEING, Selection, Sight
 
@@ -41,25 +41,46 @@ def match(name: str) -> Callable[[Match], Match]:
     return register
 
 
-def conditions(selection: Selection) -> list[ColumnElement[bool]]:
-    """What the rights, the filters in force, the object's own conditions and the user demand."""
-    described = selection.scope.object
-    found = [_condition(_unlimited(selection), each, None, None) for each in described.always]
+def conditions(selection: Selection, *, kept: bool = False) -> list[ColumnElement[bool]]:
+    """What the rights, the filters in force, the object's own conditions and the user demand.
+
+    The rights may be ``kept``, see packetserver.store.conditions.Kept.
+    """
+    described, free = selection.scope.object, _unlimited(selection)
+    found = [_condition(free, each, None, None) for each in described.always]
     for name, value in selection.values.items():
         one = described.filters[name]
         # What nobody has asked for is the list's own.
-        asking = _limited(selection, one) if value != one.default else _unlimited(selection)
+        asking = _limited(selection, one) if value != one.default else free
         found.append(_condition(asking, one.match, one, value))
     found.append(_own_records(selection, described))
-    hidden = is_hidden(_unlimited(selection).scope)
+    hidden = is_hidden(free.scope)
     found.append(None if hidden is None else not_(hidden))
     if selection.rights != EVERY:
-        found.append(sql(selection.rights, selection.scope))
+        rights, scope = selection.rights, selection.scope
+        found.append(_restriction(selection) if kept else sql(rights, scope))
     return [each for each in found if each is not None]
+
+
+RESTRICTIONS_KEPT = 4096
+_restrictions: dict[tuple[FromClause, Condition], Kept] = {}
+
+
+def _restriction(selection: Selection) -> Kept:
+    """The rights as SQL, which are the same for all who hold the same."""
+    place = (selection.scope.table, selection.rights)
+    found = _restrictions.get(place)
+    if found is None:
+        if len(_restrictions) >= RESTRICTIONS_KEPT:
+            _restrictions.clear()
+        found = _restrictions[place] = Kept(selection.rights, selection.scope)
+    return found
 
 
 def _unlimited(selection: Selection) -> Selection:
     """The same selection for what is not the client's to ask."""
+    if selection.scope.sight is ALL_SEEING:
+        return selection
     return replace(selection, scope=replace(selection.scope, sight=ALL_SEEING))
 
 

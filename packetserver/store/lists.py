@@ -26,7 +26,7 @@ def list_statement(
     """The statement that reads a list."""
     scope = selection.scope
     statement = select(*columns_of(plan), *extra).select_from(scope.table)
-    return statement.where(*conditions(selection)).order_by(
+    return statement.where(*conditions(selection, kept=True)).order_by(
         *order_of(scope, chosen_order(selection, order))
     )
 

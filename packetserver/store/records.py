@@ -276,7 +276,7 @@ class Records:
     def count(self, selection: Selection) -> int:
         """How many records the filters leave."""
         statement = select(func.count()).select_from(selection.scope.table)
-        statement = statement.where(*conditions(selection))
+        statement = statement.where(*conditions(selection, kept=True))
         return int(self.connection.execute(statement, self.parameters).scalar() or 0)
 
     def select(

@@ -69,7 +69,7 @@ def select_by_filters(call: Call) -> Selection:
         call.transaction.now(),
         rights,
         own_user(call),
-        verified_keys(call.records.connection, _is_code),
+        verified_keys(call.records.connection, _is_code, call.records.parameters),
         call.principal.user_id if call.principal.acts_as_user else None,
     )
 

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, Select, select
 
-from packetserver.catalogue.model import Filter, Named
+from packetserver.catalogue.model import NOTHING, Filter, Named
 from packetserver.errors import RecordRefused
 from packetserver.store.filters import conditions, match
 from packetserver.store.matches.comparing import compared_column
@@ -23,15 +23,19 @@ TOO_MANY = f"A secret can be compared with those of {MOST_VERIFIED} records at m
 NAME = "secret"
 
 
-def verified_keys(connection: Connection, verify: Callable[[str, str], bool]) -> VerifiedKeys:
-    """What a selection needs to filter by a secret.
+def verified_keys(
+    connection: Connection,
+    verify: Callable[[str, str], bool],
+    parameters: Mapping[str, Any] = NOTHING,
+) -> VerifiedKeys:
+    """What a selection needs to filter by a secret; ``parameters`` are those of its rights.
 
     ``verify(stored, text)`` tells whether a text is the secret that is stored. Raises RecordRefused
     when there are too many to verify.
     """
 
     def keys(statement: Select[Any], text: str) -> list[Any]:
-        rows = connection.execute(statement.limit(MOST_VERIFIED + 1)).all()
+        rows = connection.execute(statement.limit(MOST_VERIFIED + 1), parameters).all()
         if len(rows) > MOST_VERIFIED:
             raise RecordRefused(TOO_MANY)
         return [key for key, stored in rows if verify(stored, text)]
