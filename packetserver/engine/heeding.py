@@ -15,7 +15,8 @@ from packetserver.engine.names import KnownNames, known_names
 from packetserver.engine.new_rows import OBJECTS_KEPT, counts_itself
 from packetserver.engine.packet import Property
 from packetserver.engine.paging import PAGES, is_number
-from packetserver.engine.unheeded import ATTRIBUTE, FIELD, FILTER, META, dropped, unknown
+from packetserver.engine.triples import PARTS
+from packetserver.engine.unheeded import ATTRIBUTE, FIELD, FILTER, META, VALUE, dropped, unknown
 from packetserver.engine.validation import Writing
 from packetserver.store.guid_columns import GUID
 from packetserver.store.schema import Schema
@@ -31,6 +32,7 @@ ANCHORED = frozenset({"sync", "syncStart", "syncEnd", "syncProcessed", "process"
 
 NOT_COMPARED = "can be read, but lists cannot be filtered by it"
 NOT_LOOKED_AT = "nothing looks at it here"
+SENT_AGAIN = "it is sent again with another value, and the last one counts"
 
 
 def heed_item(call: Call, *, has_properties: bool, shows_records: bool) -> None:
@@ -62,6 +64,19 @@ def _properties(call: Call, *, has_properties: bool) -> None:
         for each in call.item.properties:
             if each.text is not None and each not in odd:
                 dropped(call, each.name, NOT_LOOKED_AT)
+    elif len({each.name for each in call.item.properties}) < len(call.item.properties):
+        _repeated(call, frozenset(each.name for each in odd))
+
+
+def _repeated(call: Call, odd: frozenset[str]) -> None:
+    """What was sent for a property before it was sent again; an empty filter takes nothing back."""
+    is_list = call.target.is_list
+    sent = [each for each in call.item.properties if each.text is not None or not is_list]
+    last = {each.name: each.text for each in sent}
+    several = odd | PARTS if call.object.kind == "table" else odd
+    for each in sent:
+        if each.text not in {None, last[each.name]} and each.name not in several:
+            dropped(call, each.name, SENT_AGAIN, FILTER if is_list else VALUE)
 
 
 def _unknown_property(call: Call, sent: Property, known: KnownNames) -> None:

@@ -12,7 +12,7 @@ from functools import lru_cache
 from packetserver.catalogue.model import ObjectType
 from packetserver.catalogue.names import in_either_case
 from packetserver.engine.packet import Item, Property
-from packetserver.engine.triples import DATA, FIELD, TYPE
+from packetserver.engine.triples import PARTS
 from packetserver.store.guid_columns import GUID
 from packetserver.store.schema import Schema
 
@@ -73,7 +73,7 @@ def _controls(schema: Schema, described: ObjectType) -> set[str]:
     if described.kind in {"lookup", "table"}:
         found |= OWN_TABLE_INPUTS
     if described.kind == "table":
-        found |= {FIELD, DATA, TYPE}
+        found |= PARTS
     if described.kind == "action":
         lists = (each.list_element for each in schema.catalogue.objects.values())
         found |= {f"{name}{IDENTITY}" for name in lists if name is not None}

@@ -12,6 +12,7 @@ from packetserver.engine.packet import Property
 from packetserver.errors import TransactionFailure
 
 FIELD, DATA, TYPE = "field", "data", "type"
+PARTS = frozenset({FIELD, DATA, TYPE})
 SKIPPED = frozenset({"code", "guid"})
 NUMBERS = frozenset({"4", "8"})
 BOOLEANS = frozenset({"16", "-7"})

@@ -11,7 +11,7 @@ from driving import HOST, Answer, Driver, ListSink, Values, item
 from making import Maker, creatable
 
 from packetserver.catalogue.loader import load_catalogue
-from packetserver.engine.packet import Item, Options, Packet, Transaction
+from packetserver.engine.packet import Item, Options, Packet, Property, Transaction
 from packetserver.engine.unheeded import KINDS
 
 CATALOGUE = load_catalogue()
@@ -176,6 +176,32 @@ def test_a_filter_that_asks_nothing_is_an_error(
 ) -> None:
     answer = strictly(maker, element, "select", values)
     assert answer.errors == ("Transaction failed", f"item 1 ({element}): {complaint}")
+
+
+REPEATED = [
+    ("account", "insert", ["A", "B"], {"value": 1}),
+    ("account", "insert", ["A", None], {"value": 1}),
+    ("account", "insert", ["A", "A"], {}),
+    ("account", "insert", [None, "A"], {}),
+    ("accountList", "select", ["A", "B", "C"], {"filter": 2}),
+    ("accountList", "select", ["A", None], {}),
+]
+"""Names that are sent several times, and what is not heeded of them: values that others replace."""
+
+
+@pytest.mark.parametrize(("element", "action", "names", "counts"), REPEATED)
+def test_a_value_that_another_one_replaces_is_an_error(
+    maker: Maker, element: str, action: str, names: list[str | None], counts: dict[str, int]
+) -> None:
+    # The first letter may be sent in either case.
+    sent = [Property("Name" if place else "name", text) for place, text in enumerate(names)]
+    one = Item(element, {"action": action}, tuple(sent))
+    found = send(maker.driver, [one], validate=False).response.unheeded
+    assert (found.counts if found else {}) == counts
+    complaint = "name: it is sent again with another value, and the last one counts"
+    said = ("Transaction failed", *[f"item 1 ({element}): {complaint}"] * sum(counts.values()))
+    strict = send(maker.driver, [one], strict=True, validate=False).errors
+    assert strict == (said if counts else ())
 
 
 ATTRIBUTES = [
