@@ -69,7 +69,7 @@ class Schema:
         if sight is not ALL_SEEING:
             return replace(self.scope(described), sight=sight)
         found = self._scopes.get(described.element)
-        if found is None:
+        if found is None or found.object is not described:
             table = self.metadata.tables[described.table or ""]
             found = Scope(self.catalogue, self.metadata, described, table)
             self._scopes[described.element] = found
