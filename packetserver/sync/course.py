@@ -9,7 +9,7 @@ from functools import cached_property
 from packetserver.store.records import Records
 from packetserver.sync.answers import Answers, Batches
 from packetserver.sync.sessions import is_in_session, is_last_anchor
-from packetserver.sync.unconfirmed import confirm_list, doubt_list, forget_changes
+from packetserver.sync.unconfirmed import confirm_list, doubt_list, doubt_pages, forget_changes
 from packetserver.sync.windows import Window, exact_window, known_window
 
 
@@ -50,13 +50,19 @@ class Course:
         answered = self.answers.answered
         return known_window(asked.last, asked.next, self.overlap, self.now, answered)
 
-    def begin(self) -> None:
+    def begin(self, offset: int) -> None:
         """Take what came as confirmed, and what must have been lost as lost, before it is asked for.
 
-        A list that is asked for from its beginning is sent from its beginning.
+        A list that is asked for from its beginning is sent from its beginning, and a page that is
+        asked for again is sent again. In a session whole packets that are repeated tell as much.
         """
         asked = self.answers.request
         place = (self.records, self.client_id, asked.table_id)
+        if offset > 0:
+            known = None if self.is_in_session else self.answers.same()
+            if known is not None and known.first_batch is not None:
+                doubt_pages(*place, (known.first_batch, known.last_batch), offset)
+            return
         if self.is_in_session:
             forget_changes(*place)
             return

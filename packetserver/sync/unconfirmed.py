@@ -114,6 +114,32 @@ def doubt_list(
         _expect_loss(records, lost)
 
 
+def doubt_pages(
+    records: Records, client_id: int, table_id: int, batches: tuple[int, int], offset: int
+) -> None:
+    """What was sent in these batches beyond the first ``offset`` records of a kind may be lost.
+
+    They are the pages of one answer; whoever asks for a page again did not get it.
+    """
+    table = records.table(TABLE)
+    which = and_(
+        table.c.client_id == client_id,
+        table.c.table_id == table_id,
+        table.c.batch.between(*batches),
+    )
+    sent = select(table.c.kind, table.c.batch, func.count()).where(
+        which, table.c.resend.is_(False), table.c.gone.is_(False)
+    )
+    sent = sent.group_by(table.c.kind, table.c.batch).order_by(table.c.batch)
+    before: dict[str, int] = {}
+    lost: list[tuple[int, int]] = []
+    for kind, batch, count in records.connection.execute(sent).all():
+        if before.get(kind, 0) >= offset:
+            lost.append((batch, batch))
+        before[kind] = before.get(kind, 0) + count
+    doubt_list(records, client_id, table_id, lost)
+
+
 def forget_changes(records: Records, client_id: int, table_id: int) -> None:
     """What was sent of changes in a list is sent once more, if it is not confirmed."""
     table = records.table(TABLE)

@@ -228,7 +228,7 @@ def machine(
         yield Prepared
 
 
-EXAMPLES = {"sqlite": 25, "postgresql": 8}
+EXAMPLES = {"sqlite": 60, "postgresql": 8}
 
 
 def test_all_agree_in_the_end(

@@ -201,3 +201,26 @@ def test_an_anchor_may_lose_its_fraction(office: Office) -> None:
     client.sync(following=anchor)
     late(office, "late")
     assert client.sync(last="3/5/35 10:00:00 AM EST") == [("insert", "1", "late")]
+
+
+def test_a_page_that_is_repeated_is_the_same_again(office: Office) -> None:
+    client = office.client()
+    anchor = whole_state(client, office)
+    for number in range(5):
+        office.account(name=f"new {number}")
+    rename(office, "a", "a changed")
+    rename(office, "b", "b changed")
+    following, sent = client.now(), []
+    for offset in (0, 1, 2, 3, 4, 5):
+        pages = [
+            client.sync(
+                last=anchor, following=following, offset=str(offset), items="1", identity="3"
+            )
+            for _ in range(3)
+        ]
+        assert pages[0] == pages[1] == pages[2]
+        sent += pages[0]
+    assert sorted(sent) == sorted(
+        [("insert", str(number + 3), f"new {number}") for number in range(5)]
+        + [("update", "1", "a changed"), ("update", "2", "b changed")]
+    )

@@ -66,8 +66,7 @@ def _send_tracked(call: Call, within: ListWindow, course: Course) -> None:
     plan = call.plan
     place = (course.client_id, course.answers.request.table_id)
     tracked = TrackedList(within, *place, WHOLE if page is None else page.range)
-    if page is None or page.offset == 0:
-        course.begin()
+    course.begin(0 if page is None else page.offset)
     has_changes = within.window.last is not None and within.modified is not None
     total = tracked.total_new() if page is not None and not has_changes else None
     new = tracked.new(_first_number(call))
