@@ -40,23 +40,23 @@ def identity(maker: Maker, described: ObjectType) -> dict[str, str]:
 
 
 @pytest.mark.parametrize("element", ELEMENTS)
-def test_a_record_sent_with_capitals_is_the_one_sent_without(maker: Maker, element: str) -> None:
-    others = {**maker.needed(element), **maker.wire_only(element)}
-    sent = sent_fields(maker, element)
-    names = list(sent)
-    answers = []
+def test_a_record_sent_with_capitals_is_stored_like_one_sent_without(
+    maker: Maker, element: str
+) -> None:
+    kept = []
     for spelt in (lambda name: name, capital):
-        # A key that the client chooses is another one each time.
-        needed = {**others, **{n: t for n, t in maker.needed(element).items() if n not in sent}}
-        values = {spelt(name): text for name, text in {**needed, **sent}.items()}
-        meta = [spelt(name) for name in names]
-        answers.append(maker.driver.one(element, "insert", values, meta, validate=False))
-    small, large = answers
-    assert small.errors == large.errors == ()
-    kept = [place for place, name in enumerate(names) if texts(small)[place] == sent[name]]
-    assert len(kept) > len(names) // 2 or not names
-    assert [texts(large)[place] for place in kept] == [texts(small)[place] for place in kept]
-    assert large.records[0].names == tuple(capital(name) for name in names)
+        # Some names and keys must be others each time.
+        sent = sent_fields(maker, element)
+        needed = {**maker.needed(element), **maker.wire_only(element), **sent}
+        values = {spelt(name): text for name, text in needed.items()}
+        meta = [spelt(name) for name in sent]
+        answer = maker.driver.one(element, "insert", values, meta, validate=False)
+        read = dict(zip(sent, texts(answer), strict=True))
+        assert answer.records[0].names == tuple(meta)
+        kept.append({name for name, text in sent.items() if read[name] == text})
+    small, large = kept
+    assert small == large
+    assert len(small) > len(sent) // 2 or not sent
 
 
 @pytest.mark.parametrize("element", KEYED)
@@ -138,4 +138,4 @@ def test_the_controls_and_the_own_table_count_with_capitals(maker: Maker) -> Non
     own = {"TableName": "lookup_industry", "UniqueField": "code", "Description": "capital"}
     assert maker.driver.one("lookupIndustry", "insert", own).errors == ()
     foreign = maker.driver.one("lookupIndustry", "insert", {**own, "TableName": "access"})
-    assert foreign.errors[1] == "tableName of lookupIndustry can only be lookup_industry"
+    assert foreign.errors[1].endswith("tableName of lookupIndustry can only be lookup_industry")
