@@ -40,6 +40,19 @@ def demand_any(call: Call, verb: str) -> Condition:
     return opened
 
 
+def demand_list(call: Call, values: Mapping[str, Any]) -> Condition:
+    """Which records of a list the principal may have; ``values`` are its filters by their names.
+
+    Raises ItemMessage when there are none, or what is free alone and not what was filtered by.
+    """
+    opened = demand_any(call, VIEW)
+    if not call.rights.has_list(call.object.element):
+        facts = Facts(None, call.principal.user_id, call.principal.client_id)
+        if settled(opened, values.get, facts) is not True:
+            raise ItemMessage(DENIED)
+    return opened
+
+
 def demand(call: Call, verb: str, values: Mapping[str, Any]) -> None:
     """Raises ItemMessage when the principal may not do it to a record with these values."""
     opened = demand_any(call, verb)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from functools import cache, lru_cache
+from functools import lru_cache
 
 from sqlalchemy import Integer, MetaData, String, bindparam, select
 
@@ -69,6 +69,11 @@ class Seen:
         return self.ways.unhidden(element, hierarchy=self.policy.hierarchy)
 
 
+_OF_USERS = frozenset({FREE})
+_OF_CLIENTS = _OF_USERS | {BY_CLIENT}
+"""What stands for a permission that a user holds, and who has logged in with a client."""
+
+
 class Held:
     """What the role of a principal holds, by base permission; what is not known is read."""
 
@@ -79,14 +84,13 @@ class Held:
         self._records = records
         self._role = principal.role_id
         self._known = known
-        self._free = _unnamed(principal.client_id is None, principal.restricted_to_client is None)
-        self._only_unnamed = principal.restricted_to_client is not None
+        self._free = _OF_USERS if principal.client_id is None else _OF_CLIENTS
 
     def among(self, names: Sequence[str]) -> frozenset[str]:
         """Those of some permissions, full names, that are held."""
         parted = [_parted(each) for each in names]
         missing = {base for base, _ in parted if base is not None and base not in self._known}
-        if missing and not self._only_unnamed:
+        if missing:
             self._known.update(self._read(sorted(missing)))
         return frozenset(
             [
@@ -112,13 +116,6 @@ def _parted(name: str) -> tuple[str | None, str]:
     """The base and the ending of a full name; no base where it stands for no permission."""
     base, _, verb = name.rpartition("-")
     return (None, name) if name in UNNAMED else (base, verb)
-
-
-@cache
-def _unnamed(is_user: bool, is_free: bool) -> frozenset[str]:  # noqa: FBT001 - they are a key
-    """What stands for a permission that a user holds, or who has logged in with a client."""
-    found = {FREE if is_free else THROUGH_CLIENT}
-    return frozenset(found if is_user else found | {BY_CLIENT})
 
 
 @lru_cache(maxsize=64)
@@ -157,8 +154,25 @@ class Rights:
         if self.principal.unrestricted or self.policy.leaves_open(element):
             return EVERY
         ways = ways_of(self.schema)
-        held = self.held.among(ways.permissions(element, verb))
+        held = self._held(ways.permissions(element, verb))
         return ways.condition(element, verb, held, hierarchy=self.policy.hierarchy)
+
+    def _held(self, names: tuple[str, ...]) -> frozenset[str]:
+        if THROUGH_CLIENT in names and self.principal.restricted_to_client is not None:
+            # Of clients, who comes by way of one has that one alone.
+            return frozenset({THROUGH_CLIENT})
+        return self.held.among(names)
+
+    def has_list(self, element: str) -> bool:
+        """Whether the principal may ask for a list: he holds a way, or all of it is free."""
+        if self.principal.unrestricted or self.policy.leaves_open(element):
+            return True
+        ways = ways_of(self.schema)
+        held = self._held(ways.permissions(element, VIEW))
+        return any(
+            each.permission in held and (each.permission not in UNNAMED or each.where == EVERY)
+            for each in ways.of(element, VIEW)
+        )
 
     def of_rows(self, element: str) -> Condition:
         """Which records of an object may tell of themselves in others."""

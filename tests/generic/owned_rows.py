@@ -22,7 +22,7 @@ FOLDER = "customFieldCategory"
 OTHERS_MODULE = "99"
 MODULES = {
     "linkModuleId": [*map(str, FILES), OTHERS_MODULE],
-    "moduleId": [*map(str, FOLDERS), OTHERS_MODULE],
+    "moduleId": [*map(str, FOLDERS), "327071502"],
 }
 
 

@@ -107,8 +107,7 @@ def _usage(base: str, verb: str, *, is_list: bool) -> set[str]:
 
 
 def _sync_client(base: str, verb: str, *, is_list: bool) -> set[str]:
-    # In a list everybody finds his own ones.
-    return set() if is_list else {f"{USERS}-{verb}"}
+    return {f"{USERS}-{verb}"}
 
 
 def _report(base: str, verb: str, *, is_list: bool) -> set[str]:

@@ -338,6 +338,11 @@ def opening(element: str, verb: str) -> set[str]:
 
 
 def is_denied(party: Party, element: str, verb: str) -> bool:
-    """Whether a list is denied as a whole: nothing of it could be seen."""
+    """Whether a list is denied as a whole: the role opens nothing of it.
+
+    One's own sync clients are listed to who asks for the clients of his own user alone.
+    """
     wanted = opening(element, verb)
+    if element == "syncClient":
+        wanted = {f"{USERS}-{verb}"}
     return "" not in wanted and not wanted & party.held

@@ -10,7 +10,7 @@ from packetserver.engine.guids import with_filters_by_id
 from packetserver.engine.heeding import heed_identity_alone
 from packetserver.engine.identity import find_identity
 from packetserver.engine.paging import Page, read_page
-from packetserver.engine.permissions import DENIED, demand_any, demand_of_stored
+from packetserver.engine.permissions import DENIED, demand_any, demand_list, demand_of_stored
 from packetserver.engine.ways import VIEW
 from packetserver.errors import ItemMessage, TransactionFailure
 from packetserver.security.secrets import user_code, verify_secret
@@ -61,7 +61,7 @@ def select_by_filters(call: Call) -> Selection:
     Raises TransactionFailure for a filter's value that cannot be, ItemMessage without permission.
     """
     values = read_filters(with_filters_by_id(call))
-    rights = demand_any(call, VIEW)
+    rights = demand_list(call, values)
     scope = call.records.schema.scope(call.object, call.rights)
     return Selection(
         scope,

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from packetserver.engine.context import Call
 from packetserver.engine.paging import read_page
-from packetserver.engine.permissions import demand_any
-from packetserver.engine.ways import VIEW
+from packetserver.engine.permissions import demand_list
 from packetserver.errors import TransactionFailure
 from packetserver.store.guid_columns import GUID, is_guid, is_mappable, map_element
 from packetserver.sync.deletions import GoneRecords
@@ -21,7 +20,7 @@ def run(call: Call) -> None:
     """
     if not call.target.is_list or call.object.table is None:
         raise TransactionFailure.because(f"{call.item.element} cannot be synchronised")
-    rights = demand_any(call, VIEW)
+    rights = demand_list(call, {})
     client_id = call.principal.client_id
     if client_id is None or not is_mappable(call.object) or not call.output.wanted:
         return
