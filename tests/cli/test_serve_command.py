@@ -9,10 +9,10 @@ from contextlib import contextmanager
 from urllib.parse import urlsplit
 
 import pytest
-from gunicorn.workers.gthread import ThreadWorker
 
 from packetserver.cli import serve_command
 from packetserver.cli.serving import PacketApplication, gunicorn_options
+from packetserver.http.worker import PacketWorker
 from packetserver.settings import Settings, load_settings
 
 COMMAND = "from packetserver.cli import main; main(prog_name='packetserver')"
@@ -101,7 +101,7 @@ def test_gunicorn_takes_every_option():
             # A list that is empty is written as an empty text.
             assert (getattr(configuration, name) or "") == (value or "")
     assert configuration.address == [("127.0.0.1", 1234)]
-    assert issubclass(configuration.worker_class, ThreadWorker)
+    assert issubclass(configuration.worker_class, PacketWorker)
     assert configuration.accesslog is None
 
 

@@ -325,6 +325,7 @@ COMMANDS: Mapping[str, tuple[str, ...]] = {
     "user list": ("user", "list"),
     "user add": ("user", "add", "ann", "--role", "Administrator"),
     "user set-password": ("user", "set-password", "rep1"),
+    "user rename": ("user", "rename", "rep1", "rep2"),
     "user disable": ("user", "disable", "rep1"),
     "client list": ("client", "list"),
     "client show": ("client", "show", "1"),

@@ -6,7 +6,7 @@ Revision ID: 0005
 from alembic import op
 
 from packetserver.errors import ProvisionError
-from packetserver.store.names import NameColumn, all_of, find_twins, hold, how_to_part
+from packetserver.store.names import NameColumn, all_of, find_twins, hold, how_to_part, is_held
 
 revision = "0005"
 down_revision = "0004"
@@ -26,7 +26,9 @@ def upgrade() -> None:
             f" {how_to_part(twins[0])}, and run packetserver init-db again"
         )
     for names in NAMES:
-        hold(connection, names)
+        # A database that was adopted, or that a server beside this one upgrades, may have it already.
+        if not is_held(connection, names):
+            hold(connection, names)
 
 
 def downgrade() -> None:
