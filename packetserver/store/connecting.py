@@ -36,6 +36,9 @@ WAITING = {pq.PollingStatus.READING: select.POLLIN, pq.PollingStatus.WRITING: se
 LONGEST_SECONDS = 5.0
 
 
+MARKED = "the host or the database is given with an @; one within the password is written as %40"
+
+
 class NotConnected(psycopg.OperationalError):
     """No connection could be made; ``outage`` says why."""
 
@@ -56,7 +59,9 @@ def connect(dialect: Any, record: Any, arguments: Any, options: Any) -> Any:
     except psycopg.OperationalError as error:
         of_libpq = {name: value for name, value in options.items() if name not in OF_DRIVER}
         target = make_conninfo(*arguments, **of_libpq)
-        raise NotConnected(_why(target), str(error)) from error
+        # One in the password that is not written as %40 has moved a part of it into the name.
+        has_mark = any("@" in str(of_libpq.get(name, "")) for name in ("host", "dbname"))
+        raise NotConnected(_why(target), MARKED if has_mark else str(error)) from error
 
 
 def _why(target: str) -> Outage:

@@ -24,6 +24,7 @@ from packetserver.store.names import NAME_INDEX
 from packetserver.store.setup import configuration
 
 DIGITS = 4
+WORD = re.compile(r"[a-z0-9]+")
 
 
 def differences(connection: Connection, metadata: MetaData) -> list[Any]:
@@ -42,7 +43,7 @@ def write_migration(connection: Connection, metadata: MetaData, title: str) -> P
 
     Raises ProvisionError for a title without a letter or digit, or a database of another version.
     """
-    slug = "_".join(re.findall(r"[a-z0-9]+", title.lower()))
+    slug = "_".join(WORD.findall(title.lower()))
     if not slug:
         raise ProvisionError("a migration needs a title, such as: the fax of an account")
     if not differences(connection, metadata):

@@ -228,7 +228,7 @@ def test_no_fault_of_our_own_shows_a_secret(witness, monkeypatch):
         raise RuntimeError("on purpose")
 
     assert "<status>0</status>" in witness.item("right")
-    for name in ("insert_row", "update_rows", "stored", "count", "select"):
+    for name in ("insert_row", "update_rows", "stored", "judged", "count", "select"):
         with monkeypatch.context() as patched:
             patched.setattr(Records, name, fail)
             for packet in PACKETS:

@@ -91,7 +91,7 @@ class World:
             always=tuple(_condition(each) for each in always),
         )
         scope = self._scope(described)
-        selection = Selection(scope, values, NOW, own_user, verified_keys)
+        selection = Selection(scope, values, NOW, own_user=own_user, verified_keys=verified_keys)
         plan = build_plan(scope, ())
         rows = list(self.records.select(selection, plan, order, extra=(scope.key,)))
         assert self.records.count(selection) == len(rows)

@@ -45,7 +45,7 @@ def run(world, described: ObjectType, filters: dict[str, Any], order: tuple[str,
     """Count and list the records that the filters leave, which must agree."""
     keys = verified_keys(world.connection, lambda stored, text: stored == text)
     scope = world.schema.scope(described)
-    selection = Selection(scope, filters, NOW, None, keys)
+    selection = Selection(scope, filters, NOW, verified_keys=keys)
     plan = world.schema.plan(described.element, ())
     rows = list(world.records.select(selection, plan, order))
     assert len(rows) == world.records.count(selection)
