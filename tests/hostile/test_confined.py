@@ -5,9 +5,10 @@ from __future__ import annotations
 import socket
 from pathlib import Path
 
+import pytest
 from hostile.attacking import tried
 from hostile.bounded import run_bounded
-from hostile.confined import Watch
+from hostile.confined import MEGABYTE, Watch
 
 from databases import Databases
 
@@ -43,6 +44,17 @@ def test_memory_and_time_stay_within_bounds(databases: Databases, tmp_path: Path
     inputs, megabytes = map(int, printed.split())
     assert megabytes < MOST_MEGABYTES
     tried.inputs += inputs
+
+
+@pytest.mark.parametrize(("outside", "inside"), [(400, 0), (0, 400)])
+def test_only_what_the_weighed_process_holds_is_weighed(outside: int, inside: int) -> None:
+    held = b"x" * (outside * MEGABYTE)
+    weighing = (
+        f"from hostile.confined import most_megabytes; held = b'x' * {inside * MEGABYTE};"
+        " print(most_megabytes())"
+    )
+    assert (int(run_bounded(weighing, CPU_SECONDS)) > 400) == (inside > 0)
+    assert len(held) == outside * MEGABYTE
 
 
 def test_the_watch_sees_what_is_done_outside(tmp_path: Path) -> None:
