@@ -66,12 +66,17 @@ class Course:
         if self.is_in_session:
             forget_changes(*place)
             return
-        if self.goes_on:
-            confirm_list(*place, self.answers.batches_had())
+        self.confirm()
         if self.goes_on or asked.last is None:
             doubt_list(*place, self.answers.batches_lost())
         if not self.goes_on:
             forget_changes(*place)
+
+    def confirm(self) -> None:
+        """Take what was sent up to the last anchor as confirmed; in a session only its end does."""
+        if self.goes_on and not self.is_in_session:
+            place = (self.records, self.client_id, self.answers.request.table_id)
+            confirm_list(*place, self.answers.batches_had())
 
     def note(self, window: Window, batches: Batches, *, complete: bool) -> None:
         """Remember the answer, so that the client can go on from it."""

@@ -139,12 +139,23 @@ class PlainList:
 
     @cached_property
     def _is_mapped(self) -> ColumnElement[bool]:
-        """Whether the sender has named the record by an id of its own: it has that from itself."""
+        """Whether the sender has a guid for the record: from itself, or from a sync with guids."""
         return false() if self._mapped is None else self._within.key.in_(self._mapped)
 
     @cached_property
+    def _seen_mapped(self) -> ColumnElement[Any]:
+        """The change of a record that its sender has by its map; empty if that is not known."""
+        if self._mapped is None:
+            return cast(null(), DateTime)
+        ids = self._records.table("sync_map")
+        of_record = self._mapped.where(ids.c.record_id == self._within.key)
+        return of_record.with_only_columns(ids.c.status_date).scalar_subquery()
+
+    @cached_property
     def _is_had(self) -> ColumnElement[bool]:
-        return or_(self._was_held, self._has_passed(self._past.window.reach))
+        had = or_(self._was_held, self._has_passed(self._past.window.reach))
+        # An answer with guids holds nothing but what the map has.
+        return had if self._past.answer_id is None else or_(had, self._is_mapped)
 
     @cached_property
     def _is_new(self) -> ColumnElement[bool]:
@@ -167,8 +178,11 @@ class PlainList:
         since = true() if window.reach is None else modified > window.reach
         if self._past.answer_id is None:
             return and_(had, since, self._is_closed(modified))
-        seen = self._before.c.seen
-        unseen = or_(not_(self._was_held), seen.is_(None), modified != seen)
+        seen, mapped = self._before.c.seen, self._seen_mapped
+        unseen = or_(
+            and_(self._was_held, or_(seen.is_(None), modified != seen)),
+            and_(not_(self._was_held), or_(mapped.is_(None), modified > mapped)),
+        )
         return and_(had, since, unseen, self._is_closed(modified))
 
     def _is_closed(self, column: ColumnElement[Any]) -> ColumnElement[bool]:
@@ -217,10 +231,11 @@ class PlainList:
         """The change that the sender has of what it is not sent now; empty if that is an earlier one."""
         reach, nothing = self._past.window.reach, cast(null(), DateTime)
         by_time = nothing if reach is None else case((change <= reach, change), else_=nothing)
-        own = (and_(self._is_mapped, not_(self._is_had)), change)
         if self._past.answer_id is None:
-            return case(own, else_=by_time)
-        return case(own, (self._was_held, self._before.c.seen), else_=by_time)
+            own = and_(self._is_mapped, not_(self._is_had))
+            return case((own, self._seen_mapped), else_=by_time)
+        held, mapped = (self._was_held, self._before.c.seen), (self._is_mapped, self._seen_mapped)
+        return case(held, mapped, else_=by_time)
 
     @cached_property
     def _recent(self) -> list[ColumnElement[bool]]:

@@ -152,3 +152,52 @@ def test_what_was_trashed_and_restored_comes_again(office: Office, party: Party)
     office.admin.key("account", "update", {"id": key, "trashedDate": None})
     office.clock.go_on(days=3)
     assert names(party, second, at(office)) == [("insert", "a")]
+
+
+@pytest.mark.parametrize("in_session", [True, False])
+@pytest.mark.parametrize("paged", [{}, {"offset": "0", "items": "9"}])
+def test_guids_may_be_left_out_after_syncs_with_them(
+    office: Office, paged: dict[str, str], *, in_session: bool
+) -> None:
+    """Each change comes once, by whichever kind of sync, and nothing that the map has is new."""
+    client, anchor = office.client(), None
+    keys = [office.account(name=f"{number}") for number in range(4)]
+    for step in ("first", "second"):
+        following = at(office)
+        if in_session:
+            assert client.start(anchor) == ()
+        client.sync(last=anchor, following=following)
+        if in_session:
+            client.end(following)
+        anchor = following
+        office.clock.go_on(minutes=1)
+        office.admin.key("account", "update", {"id": keys[0], "name": f"after {step}"})
+    late(office, "late")
+    second = at(office)
+    expected = [("insert", "late"), ("update", "after second")]
+    for _ in range(2):
+        assert names(client, anchor, second, **paged) == expected
+    office.clock.go_on(minutes=1)
+    assert names(client, second, at(office), **paged) == []
+
+
+def test_what_others_change_of_a_record_of_ones_own_comes(office: Office) -> None:
+    client, anchor = office.client(), at(office)
+    assert names(client, None, anchor) == []
+    office.clock.go_on(minutes=1)
+    values = {"guid": "7", "name": "own"}
+    assert client.send("account", "insert", values, ["guid"]).errors == ()
+    (key,) = [row["org_id"] for row in office.rows("organization", name="own")]
+    second = at(office)
+    assert names(client, anchor, second) == []
+    office.clock.go_on(minutes=1)
+    client.send("account", "insert", {"guid": "8", "name": "other"}, ["guid"])
+    (other,) = [row["org_id"] for row in office.rows("organization", name="other")]
+    for each in (key, other):
+        office.clock.go_on(minutes=1)
+        office.admin.key("account", "update", {"id": str(each), "name": f"theirs {each}"})
+    third = at(office)
+    expected = [("update", f"theirs {each}") for each in (key, other)]
+    assert names(client, second, third) == expected
+    office.clock.go_on(minutes=1)
+    assert names(client, third, at(office)) == []

@@ -85,10 +85,13 @@ def _send_plain(call: Call, selection: Selection, answers: Answers) -> None:
     """Send what the answer did not hold that the sender goes on from, and remember this one."""
     now, overlap = call.transaction.now(), call.preferences.sync_overlap
     past = Past.of(answers, now)
+    client_id = call.principal.client_id
+    has_map = client_id is not None and is_mappable(call.object)
+    if client_id is not None and has_map:
+        Course(call.records, client_id, answers, overlap, now).confirm()
     reach = past.next_reach(now, overlap)
     page = read_page(call.item)
     plan = call.plan
-    has_map = call.principal.client_id is not None and is_mappable(call.object)
     mapped = call.guids.mine(map_element(call.object)) if has_map else None
     within = _within(call, selection, past.window)
     sent = PlainList(within, past, answers.request.table_id, mapped, reach)
