@@ -114,3 +114,18 @@ def gunicorn_server() -> Iterator[Callable[..., str]]:
             return running.enter_context(running_server(url, **settings))
 
         yield start
+
+
+@pytest.fixture(scope="module")
+def shared_server(databases: Databases) -> Iterator[Callable[[str], str]]:
+    """A function that returns the address of the one server on a kind of database."""
+    addresses: dict[str, str] = {}
+    with contextlib.ExitStack() as running:
+
+        def address(kind: str) -> str:
+            if kind not in addresses:
+                url = running.enter_context(databases.prepared(kind))
+                addresses[kind] = running.enter_context(running_server(url))
+            return addresses[kind]
+
+        yield address

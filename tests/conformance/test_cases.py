@@ -1,8 +1,7 @@
 """The conformance cases, through a real gunicorn, on both databases."""
 
-import contextlib
 import tomllib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -54,21 +53,6 @@ def play(path: Path, address: str) -> None:
         replay.play(path, f"{address}/ProcessPacket.do", WORLD, WORLD["host"], timeout=60)
     except replay.Mismatch as difference:
         pytest.fail(str(difference), pytrace=False)
-
-
-@pytest.fixture(scope="module")
-def shared_server(databases: Databases) -> Iterator[Callable[[str], str]]:
-    """A function that returns the address of the one server on a kind of database."""
-    addresses: dict[str, str] = {}
-    with contextlib.ExitStack() as running:
-
-        def address(kind: str) -> str:
-            if kind not in addresses:
-                url = running.enter_context(databases.prepared(kind))
-                addresses[kind] = running.enter_context(gunicorn_server(url))
-            return addresses[kind]
-
-        yield address
 
 
 @pytest.mark.parametrize(("kind", "path"), in_order("cases"))
