@@ -11,7 +11,7 @@ from driving import Driver
 from packetserver.catalogue.model import Catalogue, Column, Field, ObjectType
 from packetserver.catalogue.types import TYPES
 from packetserver.engine.validation import AT_INSERT
-from packetserver.store.records import Records
+from packetserver.store.rows import Rows
 
 USERS = "access"
 DIGITS = string.digits + string.ascii_uppercase
@@ -95,7 +95,7 @@ class Maker:
         engine = self.driver.engine
         described = self.catalogue.tables[table]
         with engine.database.connect(writes=True) as connection:
-            records = Records(engine.schema, connection)
+            records = Rows(engine.schema, connection)
             values = {
                 name: self._plain(column)
                 for name, column in described.columns.items()

@@ -14,7 +14,7 @@ from packetserver.cli.program import aligned, current_settings, examples, print_
 from packetserver.engine.assembly import preferences_of
 from packetserver.errors import ProvisionError
 from packetserver.provision.installation import Installation, open_installation
-from packetserver.store.records import Records
+from packetserver.store.rows import Rows
 from packetserver.store.unit_of_work import UnitOfWork, unit_of_work
 from packetserver.sync.clients import ClientState, read_state, reset_client
 from packetserver.sync.packages import Status
@@ -35,9 +35,9 @@ class Opened:
     work: UnitOfWork
 
     @property
-    def records(self) -> Records:
+    def records(self) -> Rows:
         """The records within it."""
-        return Records(self.installation.schema, self.work.connection)
+        return Rows(self.installation.schema, self.work.connection)
 
 
 @contextmanager

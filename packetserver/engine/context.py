@@ -20,8 +20,8 @@ from packetserver.security.principal import Principal
 from packetserver.store.file_library import FileLibrary
 from packetserver.store.parameters import CLIENT, NO_CLIENT, PRESENT, READER
 from packetserver.store.plans import Plan, output_elements
-from packetserver.store.records import Records
 from packetserver.store.row_locks import TouchedRows
+from packetserver.store.rows import Rows
 from packetserver.store.schema import Schema
 from packetserver.store.unit_of_work import UnitOfWork
 from packetserver.sync.guid_map import GuidMap
@@ -106,7 +106,7 @@ class TransactionContext:
     """One transaction being carried out; ``shared_keys`` live no longer than it does."""
 
     packet: PacketContext
-    records: Records
+    records: Rows
     meta: tuple[str, ...]
     work: UnitOfWork
     shared_keys: dict[str, str] = field(default_factory=dict)
@@ -166,7 +166,7 @@ class Call:
         return self.target.object
 
     @property
-    def records(self) -> Records:
+    def records(self) -> Rows:
         """The records of the database, within the transaction."""
         return self.transaction.records
 

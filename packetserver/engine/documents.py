@@ -32,7 +32,7 @@ from packetserver.security.credentials import Credentials
 from packetserver.store.database import Database
 from packetserver.store.file_library import ReceivedFile, is_kept, keep
 from packetserver.store.file_names import new_name
-from packetserver.store.records import Records
+from packetserver.store.rows import Rows
 from packetserver.store.schema import Schema
 from packetserver.store.unit_of_work import UnitOfWork, repeated, unit_of_work
 from packetserver.sync.packet_log import LoggedTransaction
@@ -144,13 +144,13 @@ class Documents:
             record_count=1 if is_stored else 0,
             message="\n".join(lines) or None,
         )
-        records = Records(self._schema, work.connection)
+        records = Rows(self._schema, work.connection)
         context.log.write(records, self._preferences.now(), (entry,))
 
 
 def _call(context: PacketContext, work: UnitOfWork) -> Call:
     """The insert that a packet could ask for, but for the bytes."""
-    records = Records(context.schema, work.connection, context.parameters)
+    records = Rows(context.schema, work.connection, context.parameters)
     target = context.schema.catalogue.target(FILE)
     if target is None:
         raise KeyError(f"the catalogue has no {FILE}")

@@ -16,7 +16,7 @@ from datetime import datetime
 
 from packetserver.errors import StoreBusy, StoreUnavailable
 from packetserver.store.database import Database
-from packetserver.store.records import Records
+from packetserver.store.rows import Rows
 from packetserver.store.schema import Schema
 from packetserver.store.unit_of_work import unit_of_work
 from packetserver.sync.packet_log import LoggedTransaction, PacketLog
@@ -104,7 +104,7 @@ class LateLog:
 
     def _write(self, packets: Sequence[LoggedPacket], patience: float | None) -> None:
         with unit_of_work(self._database, writes=True, patience=patience) as work:
-            records = Records(self._schema, work.connection)
+            records = Rows(self._schema, work.connection)
             for each in packets:
                 # What an attempt that was undone has logged is not there.
                 each.log.copy().write(records, each.entered, each.transactions)

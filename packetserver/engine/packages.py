@@ -18,7 +18,7 @@ from packetserver.errors import PacketError, TransactionFailure
 from packetserver.security.audit import What
 from packetserver.security.credentials import Credentials
 from packetserver.store.database import Database
-from packetserver.store.records import Records
+from packetserver.store.rows import Rows
 from packetserver.store.schema import Schema
 from packetserver.store.unit_of_work import UnitOfWork, unit_of_work
 from packetserver.sync.packages import (
@@ -95,7 +95,7 @@ class Packages:
         Raises StoreUnavailable when the database is away.
         """
         with unit_of_work(self._database, writes=True) as work:
-            records = Records(self._schema, work.connection)
+            records = Rows(self._schema, work.connection)
             if set_status(records, package_id, Status.DOWNLOADED, self._preferences.now()):
                 count_download(records, package_id)
             work.commit()
@@ -161,7 +161,7 @@ class Packages:
         client_id = context.principal.client_id
         if following is None or client_id is None:
             return None
-        found = find_package(Records(self._schema, work.connection), client_id)
+        found = find_package(Rows(self._schema, work.connection), client_id)
         if found is None or found.status not in READY or found.anchors != Anchors(last, following):
             return None
         return found
@@ -201,5 +201,5 @@ class Packages:
             record_count=count,
             message="\n".join(problems) or None,
         )
-        records = Records(self._schema, work.connection)
+        records = Rows(self._schema, work.connection)
         context.log.write(records, self._preferences.now(), (entry,))

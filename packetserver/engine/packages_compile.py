@@ -26,7 +26,7 @@ from packetserver.store.database import Database
 from packetserver.store.file_library import LARGEST_SIZE, FileLibrary, ReceivedFile
 from packetserver.store.file_names import new_name
 from packetserver.store.guid_columns import SYSTEM
-from packetserver.store.records import Records
+from packetserver.store.rows import Rows
 from packetserver.store.schema import Schema
 from packetserver.store.unit_of_work import UnitOfWork, unit_of_work
 from packetserver.sync.packages import (
@@ -89,7 +89,7 @@ class PackageCompiler:
         with contextlib.ExitStack() as undo:
             with unit_of_work(self._database, writes=True) as work:
                 take_turn_of_client(work.connection, self._schema.metadata, job.client_id)
-                records = Records(self._schema, work.connection)
+                records = Rows(self._schema, work.connection)
                 package = find_package(records, job.client_id)
                 if package is None or package.id != job.package_id:
                     return None
@@ -108,7 +108,7 @@ class PackageCompiler:
         report: Report,
         undo: contextlib.ExitStack,
     ) -> PackageFile:
-        records = Records(self._schema, work.connection)
+        records = Rows(self._schema, work.connection)
         now = self._preferences.now()
         first = next_batch(records, job.client_id)
         with tempfile.TemporaryFile() as spool:
@@ -127,7 +127,7 @@ class PackageCompiler:
         entry = f"{self._preferences.now():%Y%m%d%H%M%S%f}"[:17] + f"-{job.package_id}"
         with written_package(spool, entry) as writer:
             context = self._context(work, package, writer)
-            lists = list(lists_of(Records(self._schema, work.connection), package.id))
+            lists = list(lists_of(Rows(self._schema, work.connection), package.id))
             for number, each in enumerate(lists):
                 report(Progress(job, number, len(lists), writer.records))
                 self._write_list(work, context, writer, each)
@@ -159,7 +159,7 @@ class PackageCompiler:
         if target is None:
             raise PackageFailure(f"There is no list {each.element}")
         packed = packed_object(self._schema.catalogue, target.object)
-        records = Records(self._schema, work.connection, context.parameters)
+        records = Rows(self._schema, work.connection, context.parameters)
         shared = TransactionContext(context, records, packed.meta, work)
         is_first = context.anchors[0] is None
         filters = filters_of(target.object, is_first=is_first)
@@ -172,7 +172,7 @@ class PackageCompiler:
     def _discard(self, job: Job, name: str) -> None:
         """Remove a file that no package has; a commit whose answer is lost may have been one."""
         with unit_of_work(self._database, writes=False) as work:
-            package = find_package(Records(self._schema, work.connection), job.client_id)
+            package = find_package(Rows(self._schema, work.connection), job.client_id)
             if package is None or package.file is None or package.file.name != name:
                 self.library.remove(name)
 

@@ -10,7 +10,7 @@ from packetserver.engine.context import Call, Output, PacketContext, Transaction
 from packetserver.engine.packet import Item
 from packetserver.engine.targets import find_target
 from packetserver.errors import ItemMessage, RecordRefused, TransactionFailure
-from packetserver.store.records import Records
+from packetserver.store.rows import Rows
 from packetserver.store.unit_of_work import UnitOfWork
 
 UPDATE = "update"
@@ -40,7 +40,7 @@ def carry_out_records(context: PacketContext, work: UnitOfWork, items: Iterable[
     Raises TransactionFailure, which names the record, with the first one that fails; and when
     there is none at all.
     """
-    records = Records(context.schema, work.connection, context.parameters)
+    records = Rows(context.schema, work.connection, context.parameters)
     shared = TransactionContext(context, records, (), work)
     count = 0
     for count, item in enumerate(items, 1):

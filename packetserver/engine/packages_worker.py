@@ -11,7 +11,7 @@ from packetserver.engine.context import Preferences
 from packetserver.engine.packages_compile import PackageCompiler, Report
 from packetserver.errors import PacketServerError, StoreUnavailable
 from packetserver.store.database import Database
-from packetserver.store.records import Records
+from packetserver.store.rows import Rows
 from packetserver.store.schema import Schema
 from packetserver.store.unit_of_work import unit_of_work
 from packetserver.sync.packages import PackageFile
@@ -58,12 +58,12 @@ class PackageWorker:
     def _take(self, *, patient: bool, without: set[int]) -> Job | None:
         with unit_of_work(self._database, writes=False) as work:
             # Looking must not keep writers waiting where there is only one at a time.
-            records = Records(self._schema, work.connection)
+            records = Rows(self._schema, work.connection)
             now = self._preferences.now()
             if not has_job(records, now, patient=patient, without=without):
                 return None
         with unit_of_work(self._database, writes=True) as work:
-            records = Records(self._schema, work.connection)
+            records = Rows(self._schema, work.connection)
             job = take_job(records, now, patient=patient, without=without)
             work.commit()
         return job
@@ -84,6 +84,6 @@ class PackageWorker:
     def _give_back(self, job: Job, error: str) -> datetime:
         now = self._preferences.now()
         with unit_of_work(self._database, writes=True) as work:
-            due = give_back_job(Records(self._schema, work.connection), job, error, now)
+            due = give_back_job(Rows(self._schema, work.connection), job, error, now)
             work.commit()
         return due

@@ -29,9 +29,9 @@ from packetserver.security.attempts import Attempt
 from packetserver.security.authentication import Authenticator
 from packetserver.security.entrance import Entrance
 from packetserver.store.database import Database
-from packetserver.store.records import Records
 from packetserver.store.replica import Replica, position_of
 from packetserver.store.row_locks import TouchedRows
+from packetserver.store.rows import Rows
 from packetserver.store.schema import Schema
 from packetserver.store.unit_of_work import UnitOfWork, repeated, unit_of_work
 from packetserver.sync.packet_log import LoggedTransaction, PacketLog
@@ -258,7 +258,7 @@ class Engine:
     def _log(
         self, context: PacketContext, work: UnitOfWork, entries: Iterable[LoggedTransaction]
     ) -> None:
-        records = Records(self.schema, work.connection, closely=context.closely)
+        records = Rows(self.schema, work.connection, closely=context.closely)
         context.log.write(records, self.preferences.now(), entries)
 
     def _log_alone(

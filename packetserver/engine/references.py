@@ -15,7 +15,7 @@ from packetserver.catalogue.model import Catalogue, Field, ObjectType
 from packetserver.engine.context import Call
 from packetserver.errors import TransactionFailure
 from packetserver.store.diagnosis import Attempt, missing_references, no_such_record
-from packetserver.store.records import Records
+from packetserver.store.rows import Rows
 from packetserver.store.schema import Schema
 
 NONE = -1
@@ -43,11 +43,11 @@ class Choice:
     key: str = ""
     reads: str = ""
 
-    def made(self, records: Records, values: Values) -> str | None:
+    def made(self, rows: Rows, values: Values) -> str | None:
         """The table that is meant; None when nobody knows."""
         value = values.get(self.column)
         if self.table is not None and value is not None:
-            value = records.value(self.table, self.reads, {self.key: value})
+            value = rows.value(self.table, self.reads, {self.key: value})
         return None if value is None else self.tables.get(value)
 
 
@@ -60,9 +60,9 @@ class Unchecked:
     table: str | None
     choice: Choice | None
 
-    def target(self, records: Records, values: Values) -> str | None:
+    def target(self, rows: Rows, values: Values) -> str | None:
         """The table that a record with these values refers to; None when nobody knows."""
-        return self.table if self.choice is None else self.choice.made(records, values)
+        return self.table if self.choice is None else self.choice.made(rows, values)
 
     def depends_on(self, values: Values) -> bool:
         """Whether one of the values decides what is referred to."""
@@ -108,10 +108,10 @@ def _by_column(described: ObjectType, stored: Mapping[str, Any]) -> dict[str, An
     return {each.column or "": stored.get(each.name) for each in described.stored_fields}
 
 
-def _is_there(records: Records, field: Field, table: str, value: object) -> bool:
-    key = records.schema.catalogue.tables[table].key
+def _is_there(rows: Rows, field: Field, table: str, value: object) -> bool:
+    key = rows.schema.catalogue.tables[table].key
     names = (key, field.references_also)
-    return any(records.value(table, name, {name: value}) is not None for name in names if name)
+    return any(rows.value(table, name, {name: value}) is not None for name in names if name)
 
 
 @lru_cache(maxsize=OBJECTS_KEPT)

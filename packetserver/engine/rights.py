@@ -13,7 +13,7 @@ from packetserver.engine.ways import BY_CLIENT, FREE, THROUGH_CLIENT, UNNAMED, V
 from packetserver.security.principal import VERBS, Principal
 from packetserver.store.direct import Direct
 from packetserver.store.plans import Plan
-from packetserver.store.records import Records
+from packetserver.store.rows import Rows
 from packetserver.store.schema import LookedAt, Schema
 
 PROTECTED = frozenset({"contact", "syncClient"})
@@ -77,11 +77,9 @@ _OF_CLIENTS = _OF_USERS | {BY_CLIENT}
 class Held:
     """What the role of a principal holds, by base permission; what is not known is read."""
 
-    def __init__(
-        self, records: Records, principal: Principal, known: dict[str, frozenset[str]]
-    ) -> None:
+    def __init__(self, rows: Rows, principal: Principal, known: dict[str, frozenset[str]]) -> None:
         """``known`` is what is known already; it is completed."""
-        self._records = records
+        self._rows = rows
         self._role = principal.role_id
         self._known = known
         self._free = _OF_USERS if principal.client_id is None else _OF_CLIENTS
@@ -102,8 +100,8 @@ class Held:
 
     def _read(self, bases: Sequence[str]) -> dict[str, frozenset[str]]:
         facts = {f"base_{number}": base for number, base in enumerate(bases)}
-        statement = _role_statement(self._records.schema.metadata, len(bases))
-        rows = statement.rows(self._records.connection, {**facts, "role": self._role})
+        statement = _role_statement(self._rows.schema.metadata, len(bases))
+        rows = statement.rows(self._rows.connection, {**facts, "role": self._role})
         found = dict.fromkeys(bases, frozenset[str]())
         for base, *flags in rows:
             verbs = (verb for verb, is_held in zip(VERBS, flags, strict=True) if is_held)

@@ -24,7 +24,7 @@ from packetserver.errors import (
     TransactionFailure,
 )
 from packetserver.security.principal import PrincipalKind
-from packetserver.store.records import Records
+from packetserver.store.rows import Rows
 from packetserver.store.unit_of_work import UnitOfWork
 
 NOT_FOR_THIS_USER = (
@@ -98,9 +98,9 @@ def _carry_out(
     return kept
 
 
-def _records(context: PacketContext, work: UnitOfWork) -> Records:
+def _records(context: PacketContext, work: UnitOfWork) -> Rows:
     parameters, touched = context.parameters, context.touched
-    return Records(context.schema, work.connection, parameters, touched, closely=context.closely)
+    return Rows(context.schema, work.connection, parameters, touched, closely=context.closely)
 
 
 def _permitted_at_first(
@@ -117,10 +117,10 @@ def _places(transaction: Transaction) -> Iterator[Place]:
         yield Place(number, item.element, is_only)
 
 
-def _settle(records: Records, messages: Sequence[str]) -> None:
+def _settle(rows: Rows, messages: Sequence[str]) -> None:
     """Store what waits of earlier items: its error comes before those of later ones."""
     try:
-        records.settle()
+        rows.settle()
     except RecordRefused as refusal:
         raise TransactionFailure(*messages, *_refused(refusal).lines) from refusal
 

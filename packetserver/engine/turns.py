@@ -18,8 +18,8 @@ from packetserver.engine.context import PacketContext
 from packetserver.engine.packet import Item, Transaction
 from packetserver.errors import ValueNotOfType
 from packetserver.store.guid_columns import GUID, is_guid, is_mappable, map_element
-from packetserver.store.records import Records
 from packetserver.store.row_locks import Strength, TouchedRows, take_turn
+from packetserver.store.rows import Rows
 from packetserver.store.unit_of_work import UnitOfWork
 from packetserver.sync.guid_map import Guid, GuidMap
 from packetserver.sync.sessions import CLIENTS, heed_repetition, take_turn_of_client
@@ -65,7 +65,7 @@ def _take_turn_of_client(
         return
     content = (context.anchors, context.validate, transactions)
     heed_repetition(
-        Records(context.schema, work.connection, closely=context.closely),
+        Rows(context.schema, work.connection, closely=context.closely),
         client_id,
         lambda: hashlib.sha256(repr(content).encode()).hexdigest(),
     )
@@ -102,7 +102,7 @@ def _note_foreseen(
             else:
                 _note(touched, described, number, strength)
     if by_guid and context.principal.client_id is not None:
-        guids = GuidMap(Records(context.schema, work.connection), context.principal.client_id)
+        guids = GuidMap(Rows(context.schema, work.connection), context.principal.client_id)
         for guid, record_id in guids.record_ids(by_guid).items():
             for described, strength in by_guid[guid]:
                 _note(touched, described, record_id, strength)

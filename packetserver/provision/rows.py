@@ -10,8 +10,8 @@ from sqlalchemy import ColumnElement, Connection, Table, select
 
 from packetserver.catalogue.model import NOW
 from packetserver.errors import ProvisionError
+from packetserver.store import rows as stored
 from packetserver.store.new_keys import LARGEST_CHOSEN, LARGEST_KEY, TOO_LARGE
-from packetserver.store.records import Records
 from packetserver.store.schema import Schema
 
 SYSTEM_USER = 0
@@ -33,7 +33,7 @@ class Rows:
     def __init__(self, schema: Schema, connection: Connection, now: datetime) -> None:
         self._schema = schema
         self._connection = connection
-        self._records = Records(schema, connection)
+        self._stored = stored.Rows(schema, connection)
         self._now = now
 
     def table(self, name: str) -> Table:
@@ -79,7 +79,7 @@ class Rows:
         row = {**self._stamps(table), **values}
         if row.get(self.key(table), 0) > LARGEST_CHOSEN:
             raise ProvisionError(f"id: {TOO_LARGE}")
-        return int(self._records.insert_row(table, row))
+        return int(self._stored.insert_row(table, row))
 
     def change(self, table: str, stored: Values, wanted: Values) -> bool:
         """Make a stored row's columns what is wanted; whether anything differed.
@@ -90,7 +90,7 @@ class Rows:
         if different:
             key = self.key(table)
             stamps = {"modified": self._now, "modifiedby": SYSTEM_USER}
-            self._records.update_rows(table, {key: stored[key]}, {**stamps, **different})
+            self._stored.update_rows(table, {key: stored[key]}, {**stamps, **different})
         return bool(different)
 
     def _stamps(self, table: str) -> Row:

@@ -17,7 +17,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 from packetserver.catalogue.model import ObjectType, Part
 from packetserver.store.guid_columns import is_mappable, map_element
 from packetserver.store.hiding import trashed_column, when
-from packetserver.store.records import Records
+from packetserver.store.rows import Rows
 
 NOTED = "trashed_part"
 ARRIVALS = "sync_arrival"
@@ -29,13 +29,11 @@ ElementId = Callable[[str], int]
 class Belongings:
     """What belongs to one record, while the trashed date of that is set or cleared."""
 
-    def __init__(
-        self, records: Records, described: ObjectType, key: Any, element_id: ElementId
-    ) -> None:
-        self._records = records
-        self._scope = records.schema.scope(described)
-        self._catalogue = records.schema.catalogue
-        self._noted = records.table(NOTED)
+    def __init__(self, rows: Rows, described: ObjectType, key: Any, element_id: ElementId) -> None:
+        self._rows = rows
+        self._scope = rows.schema.scope(described)
+        self._catalogue = rows.schema.catalogue
+        self._noted = rows.table(NOTED)
         self._table, self._key = described.table or "", key
         self._element_id = element_id
 
@@ -52,7 +50,7 @@ class Belongings:
 
     def _forget_owner(self) -> None:
         """The record goes, or comes back, for its own sake now."""
-        self._records.connection.execute(
+        self._rows.connection.execute(
             delete(self._noted).where(
                 self._noted.c.table_name == self._table, self._noted.c.record_id == self._key
             )
@@ -77,7 +75,7 @@ class Belongings:
 
     def _trash(self, owner: str, owners: Select[Any], times: tuple[datetime, datetime]) -> None:
         for part, column in self._parts(owner, dated=True):
-            table, key = self._records.table(part.table), self._scope.key_of(part.table)
+            table, key = self._rows.table(part.table), self._scope.key_of(part.table)
             rows = select(
                 literal(part.table), table.c[key], literal(owner), table.c[part.column]
             ).where(
@@ -91,14 +89,14 @@ class Belongings:
                 self._trash(part.table, taken, times)
 
     def _note(self, rows: Select[Any]) -> int:
-        dialect = postgresql if self._records.connection.dialect.name == "postgresql" else sqlite
+        dialect = postgresql if self._rows.connection.dialect.name == "postgresql" else sqlite
         names = ("table_name", "record_id", "owner_table", "owner_id")
         statement = dialect.insert(self._noted).from_select(names, rows)
         # What was restored by other means than this server's may still be noted.
         owner = {name: statement.excluded[name] for name in names[2:]}
         statement = statement.on_conflict_do_update(index_elements=names[:2], set_=owner)
         counted = statement.execution_options(preserve_rowcount=True)
-        return self._records.connection.execute(counted).rowcount
+        return self._rows.connection.execute(counted).rowcount
 
     def _taken(self, table: str, owner: str, owners: Select[Any]) -> Select[Any]:
         """The keys of what was trashed along with these owners."""
@@ -117,7 +115,7 @@ class Belongings:
             if self._set_trashed(table, taken, None, now):
                 self._arrive(table, taken, now)
                 self._restore(table, taken, now)
-            self._records.connection.execute(
+            self._rows.connection.execute(
                 delete(self._noted).where(
                     self._noted.c.table_name == table, self._noted.c.record_id.in_(taken)
                 )
@@ -128,7 +126,7 @@ class Belongings:
         key = self._catalogue.tables[part.table].key
         if key is None:
             return
-        table = self._records.table(part.table)
+        table = self._rows.table(part.table)
         keys = select(table.c[key]).where(
             table.c[part.column].in_(owners), *when(self._scope, part, table)
         )
@@ -139,13 +137,13 @@ class Belongings:
     def _set_trashed(
         self, name: str, keys: Select[Any], trashed: datetime | None, now: datetime
     ) -> int:
-        table, key = self._records.table(name), self._scope.key_of(name)
+        table, key = self._rows.table(name), self._scope.key_of(name)
         values: dict[str, Any] = {trashed_column(self._catalogue, name) or "": trashed}
         for column in self._change_columns(name):
             later = case((table.c[column] > now, table.c[column]), else_=now)
             values[column] = later
         statement = update(table).where(table.c[key].in_(keys)).values(values)
-        return self._records.connection.execute(statement).rowcount
+        return self._rows.connection.execute(statement).rowcount
 
     def _change_columns(self, table: str) -> set[str]:
         found = (each for each in self._catalogue.objects.values() if each.table == table)
@@ -153,13 +151,13 @@ class Belongings:
 
     def _arrive(self, table: str, keys: Select[Any], now: datetime) -> None:
         """Clients that were told that the records are gone must get them, however old they are."""
-        dialect = postgresql if self._records.connection.dialect.name == "postgresql" else sqlite
+        dialect = postgresql if self._rows.connection.dialect.name == "postgresql" else sqlite
         names = ("table_id", "record_id", "arrived")
         for each in self._lists(table):
             found = keys.subquery()
             rows = select(literal(each), found.c[0], literal(now)).where(literal(value=True))
-            statement = dialect.insert(self._records.table(ARRIVALS)).from_select(names, rows)
-            self._records.connection.execute(
+            statement = dialect.insert(self._rows.table(ARRIVALS)).from_select(names, rows)
+            self._rows.connection.execute(
                 statement.on_conflict_do_update(
                     index_elements=names[:2], set_={"arrived": statement.excluded.arrived}
                 )

@@ -17,7 +17,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, delete, func, literal, select
 from sqlalchemy.engine import Row
 
-from packetserver.store.records import Records
+from packetserver.store.rows import Rows
 from packetserver.sync.windows import is_same_anchor
 
 ANSWERS, KEY = "sync_answer", "answer_id"
@@ -58,19 +58,19 @@ class Request:
 class Answers:
     """What was answered before to whoever asks for a list; read once, as it was then."""
 
-    def __init__(self, records: Records, request: Request) -> None:
-        self._records = records
-        self._table = records.table(ANSWERS)
+    def __init__(self, rows: Rows, request: Request) -> None:
+        self._rows = rows
+        self._table = rows.table(ANSWERS)
         self.request = request
         self._noted: int | None = None
 
     @cached_property
-    def _rows(self) -> Sequence[Row[Any]]:
+    def _kept(self) -> Sequence[Row[Any]]:
         """The answers of this list, the latest first."""
         of_list = self._table.c.table_id == self.request.table_id
         statement = select(self._table).where(*self._mine(), of_list)
         ordered = statement.order_by(self._table.c.answer_id.desc())
-        return self._records.connection.execute(ordered).all()
+        return self._rows.connection.execute(ordered).all()
 
     @cached_property
     def anchor(self) -> datetime | None:
@@ -80,22 +80,22 @@ class Answers:
         are the same.
         """
         last = self.request.last
-        named = [each.next_anchor for each in self._rows if is_same_anchor(each.next_anchor, last)]
+        named = [each.next_anchor for each in self._kept if is_same_anchor(each.next_anchor, last)]
         return last if last in named or not named else named[0]
 
     @cached_property
     def before(self) -> Row[Any] | None:
         """The answer that the sender goes on from: that of the same list at its last anchor."""
-        found = [each for each in self._rows_at_anchor if self._is_same_list(each)]
+        found = [each for each in self._at_anchor if self._is_same_list(each)]
         # An answer from an anchor to the same one has moved nobody on.
         moved = [each for each in found if each.last_anchor != self.anchor]
         return next(iter(moved or found), None)
 
     @cached_property
-    def _rows_at_anchor(self) -> list[Row[Any]]:
+    def _at_anchor(self) -> list[Row[Any]]:
         if self.anchor is None:
             return []
-        return [each for each in self._rows if each.next_anchor == self.anchor]
+        return [each for each in self._kept if each.next_anchor == self.anchor]
 
     def _is_same_list(self, answer: Row[Any]) -> bool:
         return bool(answer.filters == self.request.filters)
@@ -103,7 +103,7 @@ class Answers:
     @cached_property
     def answered(self) -> datetime | None:
         """When the sender was first answered up to its last anchor; None when it never was."""
-        times = [each.answered for each in self._rows_at_anchor]
+        times = [each.answered for each in self._at_anchor]
         if times or self.anchor is None:
             return min(times, default=None)
         return self._answered_elsewhere(self.anchor)
@@ -114,7 +114,7 @@ class Answers:
         within = self._table.c.next_anchor >= second
         within &= self._table.c.next_anchor < second + timedelta(seconds=1)
         statement = select(func.min(self._table.c.answered)).where(*self._mine(), within)
-        found: datetime | None = self._records.connection.execute(statement).scalar()
+        found: datetime | None = self._rows.connection.execute(statement).scalar()
         return found
 
     @property
@@ -129,7 +129,7 @@ class Answers:
 
     def batches_had(self) -> list[Batches]:
         """What was sent up to the last anchor: whoever names that has it."""
-        return _batches(each for each in self._rows_at_anchor if each.last_anchor != self.anchor)
+        return _batches(each for each in self._at_anchor if each.last_anchor != self.anchor)
 
     def batches_lost(self) -> list[Batches]:
         """What was sent to the same request before: whoever repeats it did not get the answer.
@@ -140,7 +140,7 @@ class Answers:
         anchor = self.anchor
         return _batches(
             each
-            for each in self._rows
+            for each in self._kept
             if (anchor is not None or _is_moment(each, self.request.next))
             and each.last_anchor == anchor
             and self._is_same_list(each)
@@ -152,7 +152,7 @@ class Answers:
         The one that the sender goes on from is never rewritten while it is read.
         """
         anchors = (self.anchor, self.request.next)
-        for each in self._rows:
+        for each in self._kept:
             if each is self.before:
                 continue
             if self._is_same_list(each) and (each.last_anchor, each.next_anchor) == anchors:
@@ -166,13 +166,13 @@ class Answers:
             self._noted = int(known.answer_id)
         if self._noted is not None:
             # When it was answered first decides how far back is looked the next time.
-            self._records.update_rows(ANSWERS, {KEY: self._noted}, values)
+            self._rows.update_rows(ANSWERS, {KEY: self._noted}, values)
             return self._noted
         self._forget()
         anchors = {"last_anchor": self.anchor, "next_anchor": asked.next}
         place = {"table_id": asked.table_id, "filters": asked.filters}
         row = {**asked.sender, **place, **anchors, **values, "answered": now}
-        self._noted = int(self._records.insert_row(ANSWERS, row))
+        self._noted = int(self._rows.insert_row(ANSWERS, row))
         return self._noted
 
     def _forget(self) -> None:
@@ -181,14 +181,14 @@ class Answers:
         earlier = None if before is None else before.last_anchor
         passed = [
             each
-            for each in self._rows
+            for each in self._kept
             if self._is_same_list(each) and each.next_anchor == earlier and earlier != self.anchor
         ]
-        firsts = [each for each in self._rows if each.last_anchor is None]
-        old = {each.answer_id for each in (*passed, *firsts[FIRSTS:], *self._rows[KEPT - 1 :])}
+        firsts = [each for each in self._kept if each.last_anchor is None]
+        old = {each.answer_id for each in (*passed, *firsts[FIRSTS:], *self._kept[KEPT - 1 :])}
         old -= set() if before is None else {before.answer_id}
         if old:
-            self._records.connection.execute(
+            self._rows.connection.execute(
                 delete(self._table).where(self._table.c.answer_id.in_(sorted(old)))
             )
 
@@ -205,13 +205,11 @@ def _is_moment(answer: Row[Any], following: datetime) -> bool:
     return bool(is_past and answer.next_anchor == following)
 
 
-def has_come(
-    records: Records, client_id: int, table_id: int, batch: int, last: datetime | None
-) -> bool:
+def has_come(rows: Rows, client_id: int, table_id: int, batch: int, last: datetime | None) -> bool:
     """Whether a client's last anchor tells that it has what was sent in a batch of a list."""
     if last is None:
         return False
-    table, second = records.table(ANSWERS), last.replace(microsecond=0)
+    table, second = rows.table(ANSWERS), last.replace(microsecond=0)
     statement = select(table.c.answer_id).where(
         table.c.client_id == client_id,
         table.c.table_id == table_id,
@@ -219,7 +217,7 @@ def has_come(
         table.c.next_anchor < second + timedelta(seconds=1),
         literal(batch).between(table.c.first_batch, table.c.last_batch),
     )
-    return records.connection.execute(statement.limit(1)).first() is not None
+    return rows.connection.execute(statement.limit(1)).first() is not None
 
 
 def digest_of(filters: Mapping[str, Any]) -> str:

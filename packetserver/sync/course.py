@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import cached_property
 
-from packetserver.store.records import Records
+from packetserver.store.rows import Rows
 from packetserver.sync.answers import Answers, Batches
 from packetserver.sync.sessions import is_in_session, is_last_anchor
 from packetserver.sync.unconfirmed import confirm_list, doubt_list, doubt_pages, forget_changes
@@ -17,7 +17,7 @@ from packetserver.sync.windows import Window, exact_window, known_window
 class Course:
     """What a client with a map has of a list, as far as its last anchor tells."""
 
-    records: Records
+    records: Rows
     client_id: int
     answers: Answers
     overlap: timedelta

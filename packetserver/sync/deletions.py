@@ -10,7 +10,7 @@ from sqlalchemy import ColumnElement, DateTime, Select, cast, func, null, or_, s
 from packetserver.catalogue.conditions import EVERY, Condition, Not
 from packetserver.store.conditions import sql
 from packetserver.store.hiding import is_hidden
-from packetserver.store.records import Records
+from packetserver.store.rows import Rows
 from packetserver.store.scope import Scope
 from packetserver.sync.lists import Range, paged
 from packetserver.sync.unconfirmed import DELETE, TABLE, Batch
@@ -21,23 +21,23 @@ class GoneRecords:
 
     def __init__(
         self,
-        records: Records,
+        rows: Rows,
         scope: Scope,
         rights: Condition,
         client_id: int,
         element_id: int,
     ) -> None:
         """``rights`` say which records the client may have."""
-        self._records = records
+        self._rows = rows
         self._scope = scope
         self._rights = rights
-        self._ids = records.table("sync_map").alias()
+        self._ids = rows.table("sync_map").alias()
         self._place = {"client_id": client_id, "table_id": element_id}
 
     def count(self) -> int:
         """How many there are."""
         counted = self._gone().with_only_columns(func.count(), maintain_column_froms=True)
-        found = self._records.connection.execute(counted, self._records.parameters)
+        found = self._rows.connection.execute(counted, self._rows.parameters)
         return int(found.scalar_one())
 
     def name(self, page: Range) -> Iterator[int]:
@@ -45,13 +45,13 @@ class GoneRecords:
 
         The map keeps them: what the client never heard of is named once more.
         """
-        batch = Batch(self._records, *self._place.values())
+        batch = Batch(self._rows, *self._place.values())
         rows = paged(self._gone().order_by(self._ids.c.cuid), page)
         batch.add(rows, self._ids.c.record_id, cast(null(), DateTime), DELETE)
-        sent = self._records.table(TABLE).alias()
+        sent = self._rows.table(TABLE).alias()
         named = select(self._ids.c.cuid).where(*self._mine())
         named = named.join(sent, batch.holds(sent, self._ids.c.record_id))
-        for row in self._records.stream(named.order_by(self._ids.c.cuid)):
+        for row in self._rows.stream(named.order_by(self._ids.c.cuid)):
             yield row[0]
 
     def _gone(self) -> Select[Any]:

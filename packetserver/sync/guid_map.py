@@ -9,7 +9,7 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Select, Table, and_, delete, select, tuple_, update
 
-from packetserver.store.records import Records
+from packetserver.store.rows import Rows
 from packetserver.sync.answers import has_come
 from packetserver.sync.element_ids import element_id
 from packetserver.sync.sessions import SESSIONS
@@ -76,16 +76,16 @@ def is_same_time(one: datetime | None, other: datetime | None) -> bool:
 class GuidMap:
     """The map of the client that a packet comes from; without a client nothing is mapped."""
 
-    def __init__(self, records: Records, client_id: int | None) -> None:
+    def __init__(self, rows: Rows, client_id: int | None) -> None:
         self.client_id = client_id
-        self._records = records
-        self._connection = records.connection
-        self._map = records.table("sync_map")
-        self._unconfirmed = records.table("sync_unconfirmed")
+        self._rows = rows
+        self._connection = rows.connection
+        self._map = rows.table("sync_map")
+        self._unconfirmed = rows.table("sync_unconfirmed")
 
     def element_id(self, element: str) -> int:
         """The number of an element in sync_table."""
-        return element_id(self._connection, self._records.schema.metadata, element)
+        return element_id(self._connection, self._rows.schema.metadata, element)
 
     def record_ids(self, wanted: Iterable[Guid]) -> dict[Guid, int]:
         """The keys of the records that the client calls so, in one query; unmapped ones are not in it."""
@@ -128,10 +128,10 @@ class GuidMap:
         """
         if self.client_id is None or mapped.sent is None:
             return False
-        if self._records.exists(SESSIONS, {"client_id": self.client_id}):
+        if self._rows.exists(SESSIONS, {"client_id": self.client_id}):
             return True
         place = (self.client_id, self.element_id(element), mapped.sent.batch)
-        return has_come(self._records, *place, last)
+        return has_come(self._rows, *place, last)
 
     def add(self, element: str, record_id: int, guid: int, seen: datetime | None) -> None:
         """The client calls a record so from now on.
@@ -140,7 +140,7 @@ class GuidMap:
         """
         values = {"record_id": record_id, "cuid": guid, "status_date": seen, "complete": False}
         place = {"client_id": self.client_id, "table_id": self.element_id(element)}
-        self._records.insert_row("sync_map", {**place, **values})
+        self._rows.insert_row("sync_map", {**place, **values})
 
     def see(self, element: str, record_id: int, seen: datetime | None) -> None:
         """The client has this change of a record: it made it itself."""

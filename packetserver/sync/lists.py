@@ -11,7 +11,7 @@ from sqlalchemy import ColumnElement, Select, func
 from packetserver.store.filters import chosen_order, conditions
 from packetserver.store.lists import order_of
 from packetserver.store.plans import Plan, Row
-from packetserver.store.records import Records
+from packetserver.store.rows import Rows
 from packetserver.store.scope import Selection
 from packetserver.store.statements import columns_of
 from packetserver.sync.windows import Window
@@ -26,7 +26,7 @@ WHOLE: Range = (0, None)
 class ListWindow:
     """One list within one window."""
 
-    records: Records
+    records: Rows
     selection: Selection
     window: Window
     order: Sequence[str]

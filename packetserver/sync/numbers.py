@@ -21,7 +21,7 @@ from sqlalchemy import (
     update,
 )
 
-from packetserver.store.records import Records
+from packetserver.store.rows import Rows
 
 LARGEST = 2**31 - 1
 NARROW_GAPS = 64
@@ -31,10 +31,10 @@ NARROW_GAPS = 64
 class Numbers:
     """The numbers of one client for the records of one list."""
 
-    def __init__(self, records: Records, client_id: int, table_id: int) -> None:
-        self._connection = records.connection
-        self._map = records.table("sync_map")
-        self._runs = records.table("sync_number")
+    def __init__(self, rows: Rows, client_id: int, table_id: int) -> None:
+        self._connection = rows.connection
+        self._map = rows.table("sync_map")
+        self._runs = rows.table("sync_number")
         self._place = {"client_id": client_id, "table_id": table_id}
 
     def free_from(self, identity: int) -> Iterator[tuple[int, int]]:

@@ -14,7 +14,7 @@ from typing import Any
 from sqlalchemy import insert, select
 from sqlalchemy.engine import Row
 
-from packetserver.store.records import Records
+from packetserver.store.rows import Rows
 from packetserver.sync.element_ids import element_id
 from packetserver.sync.unconfirmed import confirm_batches, doubt_batches
 
@@ -92,9 +92,9 @@ class Package:
     batches: tuple[int, int] | None
 
 
-def find_package(records: Records, client_id: int) -> Package | None:
+def find_package(rows: Rows, client_id: int) -> Package | None:
     """The package of a client; None when it has none."""
-    packages, work = records.table(PACKAGES), records.table(WORK)
+    packages, work = rows.table(PACKAGES), rows.table(WORK)
     statement = (
         select(packages, *(each for each in work.c if each.name != KEY))
         .add_columns(work.c.package_id.label("worked_on"))
@@ -102,7 +102,7 @@ def find_package(records: Records, client_id: int) -> Package | None:
         .where(packages.c.client_id == client_id, packages.c.recipient == FOR_CLIENT)
         .order_by(packages.c.package_id.desc())
     )
-    row = records.connection.execute(statement.limit(1)).first()
+    row = rows.connection.execute(statement.limit(1)).first()
     return None if row is None else _package(row)
 
 
@@ -122,7 +122,7 @@ def _package(row: Row[Any]) -> Package:
 
 
 def add_package(
-    records: Records,
+    rows: Rows,
     client_id: int,
     anchors: Anchors,
     lists: Iterable[PackageList],
@@ -139,61 +139,59 @@ def add_package(
         "entered": now,
         **window,
     }
-    package_id = int(records.insert_row(PACKAGES, values))
-    records.insert_row(WORK, {KEY: package_id, "due": now})
-    rows = [{**_list_values(records, each), **window, "entered": now} for each in lists]
-    if rows:
+    package_id = int(rows.insert_row(PACKAGES, values))
+    rows.insert_row(WORK, {KEY: package_id, "due": now})
+    listed = [{**_list_values(rows, each), **window, "entered": now} for each in lists]
+    if listed:
         common = {KEY: package_id}
-        records.connection.execute(
-            insert(records.table(LISTS)), [{**common, **row} for row in rows]
-        )
+        rows.connection.execute(insert(rows.table(LISTS)), [{**common, **row} for row in listed])
     return package_id
 
 
-def _list_values(records: Records, each: PackageList) -> dict[str, int]:
-    table_id = element_id(records.connection, records.schema.metadata, each.element)
+def _list_values(rows: Rows, each: PackageList) -> dict[str, int]:
+    table_id = element_id(rows.connection, rows.schema.metadata, each.element)
     return {"table_id": table_id, "action": each.action, "identity_start": each.identity}
 
 
-def lists_of(records: Records, package_id: int) -> Iterator[PackageList]:
+def lists_of(rows: Rows, package_id: int) -> Iterator[PackageList]:
     """The lists of a package in their order."""
-    lists, elements = records.table(LISTS), records.table("sync_table")
+    lists, elements = rows.table(LISTS), rows.table("sync_table")
     statement = (
         select(elements.c.element_name, lists.c.action, lists.c.identity_start)
         .select_from(lists.join(elements, elements.c.table_id == lists.c.table_id))
         .where(lists.c.package_id == package_id)
         .order_by(lists.c.data_id)
     )
-    for row in records.connection.execute(statement).all():
+    for row in rows.connection.execute(statement).all():
         yield PackageList(row[0], ListAction(row[1]), row[2])
 
 
-def set_status(records: Records, package_id: int, status: Status, now: datetime) -> int:
+def set_status(rows: Rows, package_id: int, status: Status, now: datetime) -> int:
     """Say how far a package is; returns 0 when it is gone."""
     values = {"status_id": status, "status_date": now}
-    return records.update_rows(PACKAGES, {KEY: package_id}, values)
+    return rows.update_rows(PACKAGES, {KEY: package_id}, values)
 
 
-def count_download(records: Records, package_id: int) -> None:
+def count_download(rows: Rows, package_id: int) -> None:
     """A package was sent once more."""
-    table = records.table(WORK)
+    table = rows.table(WORK)
     statement = table.update().where(table.c.package_id == package_id)
-    records.connection.execute(statement.values(downloads=table.c.downloads + 1))
+    rows.connection.execute(statement.values(downloads=table.c.downloads + 1))
 
 
-def confirm_package(records: Records, package: Package) -> None:
+def confirm_package(rows: Rows, package: Package) -> None:
     """The client has what a package holds (PROTOCOL.md 6.2, syncProcessed)."""
     if package.batches is not None:
-        confirm_batches(records, package.client_id, package.batches)
+        confirm_batches(rows, package.client_id, package.batches)
 
 
-def doubt_package(records: Records, package: Package) -> None:
+def doubt_package(rows: Rows, package: Package) -> None:
     """The client may not have what a package holds: it is sent again, by whatever comes next."""
     if package.batches is not None:
-        doubt_batches(records, package.client_id, package.batches)
+        doubt_batches(rows, package.client_id, package.batches)
 
 
-def remove_package(records: Records, package: Package) -> None:
+def remove_package(rows: Rows, package: Package) -> None:
     """Remove a package; its file goes once `FileLibrary.remove_released` runs."""
     if package.file is not None:
         values = {
@@ -202,6 +200,6 @@ def remove_package(records: Records, package: Package) -> None:
             "size": package.file.size,
             "sha256": package.file.sha256,
         }
-        records.insert_row(FILES, values)
+        rows.insert_row(FILES, values)
     for table in (WORK, LISTS, PACKAGES):
-        records.delete_rows(table, {KEY: package.id})
+        rows.delete_rows(table, {KEY: package.id})

@@ -11,7 +11,7 @@ from typing import Any
 from sqlalchemy import Insert, Integer, MetaData, bindparam, insert, select
 
 from packetserver.store.direct import Direct
-from packetserver.store.records import Records
+from packetserver.store.rows import Rows
 from packetserver.sync.history import Conflict, log_conflict
 from packetserver.sync.sessions import CLIENTS, KEY
 
@@ -55,43 +55,41 @@ class PacketLog:
         log.conflicts = list(self.conflicts)
         return log
 
-    def write(
-        self, records: Records, now: datetime, transactions: Iterable[LoggedTransaction]
-    ) -> None:
+    def write(self, rows: Rows, now: datetime, transactions: Iterable[LoggedTransaction]) -> None:
         """Log transactions, and the packet itself if that has not been done."""
-        self._write_conflicts(records)
-        rows = [self._row(records, each) for each in transactions]
+        self._write_conflicts(rows)
+        entries = [self._row(rows, each) for each in transactions]
         if self._log_id is None:
             first, more = (
-                (rows[0], rows[1:]) if rows and _writes_in_parts(records) else (None, rows)
+                (entries[0], entries[1:]) if entries and _writes_in_parts(rows) else (None, entries)
             )
-            self._log_id = self._write_packet(records, now, first, is_all=not more)
-            rows = more
-        if rows:
-            statement = records.schema.statements.insert(TRANSACTIONS, None)
-            logged = [{**each, "log_id": self._log_id} for each in rows]
-            records.numbered((TRANSACTIONS,), lambda place: statement.change_all(place, logged))
+            self._log_id = self._write_packet(rows, now, first, is_all=not more)
+            entries = more
+        if entries:
+            statement = rows.schema.statements.insert(TRANSACTIONS, None)
+            logged = [{**each, "log_id": self._log_id} for each in entries]
+            rows.numbered((TRANSACTIONS,), lambda place: statement.change_all(place, logged))
 
-    def _write_conflicts(self, records: Records) -> None:
+    def _write_conflicts(self, rows: Rows) -> None:
         # The client may have been removed meanwhile, and its conflicts with it.
-        if self.conflicts and records.exists(CLIENTS, {KEY: self.conflicts[0].client_id}):
+        if self.conflicts and rows.exists(CLIENTS, {KEY: self.conflicts[0].client_id}):
             for each in self.conflicts:
-                log_conflict(records, each)
+                log_conflict(rows, each)
         # Last: where the database is busy, the same is written again.
         self.conflicts = []
 
-    def _row(self, records: Records, each: LoggedTransaction) -> dict[str, Any]:
+    def _row(self, rows: Rows, each: LoggedTransaction) -> dict[str, Any]:
         return {
             "reference_id": each.reference_id,
-            "element_name": _fitted(records, "element_name", each.element_name),
-            "action": _fitted(records, "action", each.action),
+            "element_name": _fitted(rows, "element_name", each.element_name),
+            "action": _fitted(rows, "action", each.action),
             "status_code": each.status_code,
             "record_count": each.record_count,
-            "message": _fitted(records, "message", each.message),
+            "message": _fitted(rows, "message", each.message),
         }
 
     def _write_packet(
-        self, records: Records, now: datetime, first: dict[str, Any] | None, *, is_all: bool
+        self, rows: Rows, now: datetime, first: dict[str, Any] | None, *, is_all: bool
     ) -> int:
         """Log the packet, and the first of its transactions with it where there is one."""
         # One statement: what is not there is named by no row, and so is empty in the log. That may
@@ -102,16 +100,16 @@ class PacketLog:
             "ip": self.address[:45],
             "entered": now,
         }
-        metadata = records.schema.metadata
+        metadata = rows.schema.metadata
         statement = _packet_alone(metadata) if first is None else _both(metadata, is_all)
         tables = (LOG,) if first is None else (LOG, TRANSACTIONS)
         values |= first or {}
-        return records.numbered(tables, lambda place: int(statement.value(place, values)))
+        return rows.numbered(tables, lambda place: int(statement.value(place, values)))
 
 
-def _writes_in_parts(records: Records) -> bool:
+def _writes_in_parts(rows: Rows) -> bool:
     """Whether a part of a statement may write: it saves every packet a round trip."""
-    return records.connection.dialect.name == "postgresql"
+    return rows.connection.dialect.name == "postgresql"
 
 
 @lru_cache(maxsize=4)
@@ -144,6 +142,6 @@ def _both(metadata: MetaData, is_all: bool) -> Direct:  # noqa: FBT001 - lru_cac
     return Direct(both.returning(target.c.log_id), stands_alone=is_all)
 
 
-def _fitted(records: Records, column: str, text: str | None) -> str | None:
-    length = records.schema.catalogue.tables[TRANSACTIONS].columns[column].max_length
+def _fitted(rows: Rows, column: str, text: str | None) -> str | None:
+    length = rows.schema.catalogue.tables[TRANSACTIONS].columns[column].max_length
     return text if text is None or length is None else text[:length]

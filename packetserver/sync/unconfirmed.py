@@ -27,7 +27,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects import postgresql, sqlite
 
-from packetserver.store.records import Records
+from packetserver.store.rows import Rows
 
 TABLE = "sync_unconfirmed"
 INSERT, UPDATE, DELETE = "insert", "update", "delete"
@@ -50,26 +50,26 @@ class Sent:
     batch: int = 0
 
 
-def expect_loss(records: Records, client_id: int, first_batch: int = 0) -> None:
+def expect_loss(rows: Rows, client_id: int, first_batch: int = 0) -> None:
     """What was sent, from that batch on, and not confirmed may have been lost.
 
     New records and gone ones are sent again by the next sync of their list. Changes are just
     forgotten: the client asks for their window once more.
     """
-    table = records.table(TABLE)
-    _expect_loss(records, and_(table.c.client_id == client_id, table.c.batch >= first_batch))
+    table = rows.table(TABLE)
+    _expect_loss(rows, and_(table.c.client_id == client_id, table.c.batch >= first_batch))
 
 
-def _expect_loss(records: Records, lost: ColumnElement[bool]) -> None:
-    table = records.table(TABLE)
-    records.connection.execute(delete(table).where(lost, table.c.kind == UPDATE))
-    records.connection.execute(update(table).where(lost).values(resend=True))
+def _expect_loss(rows: Rows, lost: ColumnElement[bool]) -> None:
+    table = rows.table(TABLE)
+    rows.connection.execute(delete(table).where(lost, table.c.kind == UPDATE))
+    rows.connection.execute(update(table).where(lost).values(resend=True))
 
 
-def next_batch(records: Records, client_id: int) -> int:
+def next_batch(rows: Rows, client_id: int) -> int:
     """The number of the next batch for a client: above all that is remembered, of packages too."""
-    table, packages, work = (records.table(name) for name in (TABLE, *PACKAGE_TABLES))
-    answers = records.table("sync_answer")
+    table, packages, work = (rows.table(name) for name in (TABLE, *PACKAGE_TABLES))
+    answers = rows.table("sync_answer")
     packed = select(func.max(work.c.last_batch)).join(
         packages, packages.c.package_id == work.c.package_id
     )
@@ -78,50 +78,50 @@ def next_batch(records: Records, client_id: int) -> int:
         packed.where(packages.c.client_id == client_id),
         select(func.max(answers.c.last_batch)).where(answers.c.client_id == client_id),
     )
-    return max(int(records.connection.execute(each).scalar() or 0) for each in lasts) + 1
+    return max(int(rows.connection.execute(each).scalar() or 0) for each in lasts) + 1
 
 
-def confirm(records: Records, client_id: int) -> None:
+def confirm(rows: Rows, client_id: int) -> None:
     """The client has all that was sent since its session began (PROTOCOL.md 6.2, syncEnd)."""
-    table = records.table(TABLE)
-    _take_as_come(records, client_id, table.c.resend.is_(False))
+    table = rows.table(TABLE)
+    _take_as_come(rows, client_id, table.c.resend.is_(False))
 
 
-def confirm_batches(records: Records, client_id: int, batches: tuple[int, int]) -> None:
+def confirm_batches(rows: Rows, client_id: int, batches: tuple[int, int]) -> None:
     """The client has what was sent in these batches, the first and the last of which are given."""
-    table = records.table(TABLE)
-    _take_as_come(records, client_id, table.c.batch.between(*batches))
+    table = rows.table(TABLE)
+    _take_as_come(rows, client_id, table.c.batch.between(*batches))
 
 
 def confirm_list(
-    records: Records, client_id: int, table_id: int, batches: Sequence[tuple[int, int]]
+    rows: Rows, client_id: int, table_id: int, batches: Sequence[tuple[int, int]]
 ) -> None:
     """The client has what was sent of a list in these batches; what is gone stays to be named."""
-    table = records.table(TABLE)
+    table = rows.table(TABLE)
     which = and_(table.c.table_id == table_id, table.c.gone.is_(False), table.c.resend.is_(False))
     if batches:
-        _take_as_come(records, client_id, and_(which, _in_batches(table, batches)))
+        _take_as_come(rows, client_id, and_(which, _in_batches(table, batches)))
 
 
 def doubt_list(
-    records: Records, client_id: int, table_id: int, batches: Sequence[tuple[int, int]]
+    rows: Rows, client_id: int, table_id: int, batches: Sequence[tuple[int, int]]
 ) -> None:
     """The client may not have what was sent of a list in these batches."""
-    table = records.table(TABLE)
+    table = rows.table(TABLE)
     which = and_(table.c.client_id == client_id, table.c.table_id == table_id)
     if batches:
         lost = and_(which, table.c.gone.is_(False), _in_batches(table, batches))
-        _expect_loss(records, lost)
+        _expect_loss(rows, lost)
 
 
 def doubt_pages(
-    records: Records, client_id: int, table_id: int, batches: tuple[int, int], offset: int
+    rows: Rows, client_id: int, table_id: int, batches: tuple[int, int], offset: int
 ) -> None:
     """What was sent in these batches beyond the first ``offset`` records of a kind may be lost.
 
     They are the pages of one answer; whoever asks for a page again did not get it.
     """
-    table = records.table(TABLE)
+    table = rows.table(TABLE)
     which = and_(
         table.c.client_id == client_id,
         table.c.table_id == table_id,
@@ -133,51 +133,51 @@ def doubt_pages(
     sent = sent.group_by(table.c.kind, table.c.batch).order_by(table.c.batch)
     before: dict[str, int] = {}
     lost: list[tuple[int, int]] = []
-    for kind, batch, count in records.connection.execute(sent).all():
+    for kind, batch, count in rows.connection.execute(sent).all():
         if before.get(kind, 0) >= offset:
             lost.append((batch, batch))
         before[kind] = before.get(kind, 0) + count
-    doubt_list(records, client_id, table_id, lost)
+    doubt_list(rows, client_id, table_id, lost)
 
 
-def forget_changes(records: Records, client_id: int, table_id: int) -> None:
+def forget_changes(rows: Rows, client_id: int, table_id: int) -> None:
     """What was sent of changes in a list is sent once more, if it is not confirmed."""
-    table = records.table(TABLE)
+    table = rows.table(TABLE)
     which = and_(table.c.client_id == client_id, table.c.table_id == table_id)
-    records.connection.execute(delete(table).where(which, table.c.kind == UPDATE))
+    rows.connection.execute(delete(table).where(which, table.c.kind == UPDATE))
 
 
 def _in_batches(table: FromClause, batches: Sequence[tuple[int, int]]) -> ColumnElement[bool]:
     return or_(*(table.c.batch.between(*each) for each in batches))
 
 
-def doubt_batches(records: Records, client_id: int, batches: tuple[int, int]) -> None:
+def doubt_batches(rows: Rows, client_id: int, batches: tuple[int, int]) -> None:
     """The client may not have what was sent in these batches: the next syncs send it again."""
-    table = records.table(TABLE)
+    table = rows.table(TABLE)
     lost = and_(table.c.client_id == client_id, table.c.batch.between(*batches))
-    _expect_loss(records, lost)
+    _expect_loss(rows, lost)
 
 
-def _take_as_come(records: Records, client_id: int, which: ColumnElement[bool]) -> None:
-    ids, table = records.table("sync_map"), records.table(TABLE)
+def _take_as_come(rows: Rows, client_id: int, which: ColumnElement[bool]) -> None:
+    ids, table = rows.table("sync_map"), rows.table(TABLE)
     came = and_(table.c.client_id == client_id, which)
     same = and_(*(ids.c[name] == table.c[name] for name in IDENTITY))
     shown = and_(same, came, table.c.gone.is_(False))
-    records.connection.execute(update(ids).where(shown).values(status_date=table.c.seen))
+    rows.connection.execute(update(ids).where(shown).values(status_date=table.c.seen))
     gone = select(table.c.table_id, table.c.record_id).where(came, table.c.gone.is_(True))
     named = tuple_(ids.c.table_id, ids.c.record_id).in_(gone)
-    records.connection.execute(delete(ids).where(ids.c.client_id == client_id, named))
-    records.connection.execute(delete(table).where(came))
+    rows.connection.execute(delete(ids).where(ids.c.client_id == client_id, named))
+    rows.connection.execute(delete(table).where(came))
 
 
 class Batch:
     """What one sync sends of one list, noted so that exactly that can be read and confirmed."""
 
-    def __init__(self, records: Records, client_id: int, table_id: int) -> None:
-        self._records = records
-        self._table = records.table(TABLE)
+    def __init__(self, rows: Rows, client_id: int, table_id: int) -> None:
+        self._rows = rows
+        self._table = rows.table(TABLE)
         self._place: Mapping[str, int] = {"client_id": client_id, "table_id": table_id}
-        self.number = next_batch(records, client_id)
+        self.number = next_batch(rows, client_id)
 
     def add(
         self,
@@ -195,10 +195,10 @@ class Batch:
         is_gone, no = literal(kind == DELETE), literal(value=False)
         columns = [*place, record, literal(kind), seen, is_gone, no, literal(self.number)]
         source = rows.with_only_columns(*columns, maintain_column_froms=True)
-        return self._upsert(source.params(self._records.parameters))
+        return self._upsert(source.params(self._rows.parameters))
 
     def _upsert(self, source: Select[Any]) -> int:
-        connection = self._records.connection
+        connection = self._rows.connection
         dialect = postgresql if connection.dialect.name == "postgresql" else sqlite
         statement = dialect.insert(self._table).from_select(COLUMNS, source)
         sent = statement.excluded

@@ -19,7 +19,7 @@ from packetserver.engine.process import Engine
 from packetserver.engine.validation import FIXED_LINES
 from packetserver.security.credentials import Credentials
 from packetserver.settings import Settings
-from packetserver.store.records import Records
+from packetserver.store.rows import Rows
 from packetserver.store.schema import Schema
 
 PEOPLE = {
@@ -107,14 +107,14 @@ class Desk:
     def add(self, table: str, **values: Any) -> int:
         """Put a row into a table."""
         with self.engine.database.connect(writes=True) as connection:
-            key = Records(self.engine.schema, connection).insert_row(table, values)
+            key = Rows(self.engine.schema, connection).insert_row(table, values)
             connection.commit()
         return int(key or -1)
 
     def change(self, table: str, identity: dict[str, Any], **values: Any) -> None:
         """Change rows of a table behind the server's back."""
         with self.engine.database.connect(writes=True) as connection:
-            Records(self.engine.schema, connection).update_rows(table, identity, values)
+            Rows(self.engine.schema, connection).update_rows(table, identity, values)
             connection.commit()
 
     def with_objects(self, **changes: dict[str, Any]) -> Desk:

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from packetserver.engine.actions import insert
 from packetserver.engine.packet import Item
-from packetserver.store.records import Records
+from packetserver.store.rows import Rows
 from packetserver.store.waiting import MOST_WAITING
 
 NOWHERE = "2000000000"
@@ -86,7 +86,7 @@ def test_nobody_can_tell_that_records_wait(desk, kinds):
 
 def test_a_waiting_row_is_seen_by_whoever_looks_at_its_table(desk):
     with desk.engine.database.connect(writes=True) as connection:
-        records = Records(desk.engine.schema, connection)
+        records = Rows(desk.engine.schema, connection)
         described = desk.engine.schema.catalogue.objects["lookupIndustry"]
         assert records.value("lookup_industry", "level", {"description": "Seen"}) is None
         for level in (7, 8):

@@ -22,7 +22,7 @@ from packetserver.engine.ways import (
     VIEW,
 )
 from packetserver.security.principal import Principal, PrincipalKind
-from packetserver.store.records import Records
+from packetserver.store.rows import Rows
 
 REP = 2
 USER = Principal(PrincipalKind.USER, REP, 3, None, REP)
@@ -45,7 +45,7 @@ class Asking:
         described = schema.catalogue.objects[element]
         with self.desk.engine.database.connect() as connection:
             parameters = {"reader": principal.user_id, "sync_client": principal.client_id}
-            records = Records(schema, connection, parameters)
+            records = Rows(schema, connection, parameters)
             given = {each.name: values.get(each.name) for each in described.stored_fields}
             return [
                 way.permission

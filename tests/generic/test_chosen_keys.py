@@ -18,7 +18,7 @@ from packetserver.provision import provision
 from packetserver.security.credentials import Credentials
 from packetserver.settings import Settings
 from packetserver.store.key_sequences import key_sequence
-from packetserver.store.records import Records
+from packetserver.store.rows import Rows
 
 CATALOGUE = load_catalogue()
 COUNTED = [
@@ -113,7 +113,7 @@ def test_the_largest_that_may_be_chosen_leaves_some(driver: Driver) -> None:
 def test_a_table_that_holds_the_last_key_gives_others_that_clients_can_use(driver: Driver) -> None:
     """As a server that took every key has left it, or an original."""
     with driver.engine.database.connect(writes=True) as connection:
-        records = Records(driver.engine.schema, connection)
+        records = Rows(driver.engine.schema, connection)
         records.insert_row("sync_client", {**STAMPS, "client_id": LARGEST, "type": "old"})
         connection.commit()
     forget_keys(driver, "syncClient", LARGEST)
@@ -153,7 +153,7 @@ def test_nobody_waits_for_a_chosen_key_that_is_not_committed(driver: Driver) -> 
         pytest.skip("has one writer at a time")
     following = registered(driver) + 1
     with driver.engine.database.connect(writes=True) as connection:
-        records = Records(driver.engine.schema, connection)
+        records = Rows(driver.engine.schema, connection)
         records.insert_row("sync_client", {**STAMPS, "client_id": following, "type": "slow"})
         assert registered(driver) == following + 1
         connection.commit()

@@ -8,7 +8,7 @@ from making import Maker, creatable
 
 from packetserver.catalogue.loader import load_catalogue
 from packetserver.catalogue.model import Field
-from packetserver.store.records import Records
+from packetserver.store.rows import Rows
 
 CATALOGUE = load_catalogue()
 NOWHERE = "1999999999"
@@ -118,7 +118,7 @@ def chosen(maker: Maker, element: str, name: str, value: int) -> dict[str, str]:
     column = decides.derived.text("reads")
     engine = maker.driver.engine
     with engine.database.connect() as connection:
-        records = Records(engine.schema, connection)
+        records = Rows(engine.schema, connection)
         assert pointed.key is not None
         found = records.value(pointed.table or "", pointed.key.column or "", {column: value})
     shown = pointed.stored_in(column)

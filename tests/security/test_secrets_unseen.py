@@ -29,7 +29,7 @@ from packetserver.app import create_app
 from packetserver.engine.assembly import load_schema
 from packetserver.security.secrets import hash_secret, md5_of_password
 from packetserver.settings import Settings
-from packetserver.store.records import Records
+from packetserver.store.rows import Rows
 
 PASSWORD, NEW_PASSWORD = "geheim-4711-rep", "geheim-0815-new"
 CODE, NEW_CODE = md5_of_password(PASSWORD), md5_of_password(NEW_PASSWORD)
@@ -230,7 +230,7 @@ def test_no_fault_of_our_own_shows_a_secret(witness, monkeypatch):
     assert "<status>0</status>" in witness.item("right")
     for name in ("insert_row", "update_rows", "stored", "judged", "count", "select"):
         with monkeypatch.context() as patched:
-            patched.setattr(Records, name, fail)
+            patched.setattr(Rows, name, fail)
             for packet in PACKETS:
                 witness.item(packet)
     assert witness.log.getvalue().count("RuntimeError: on purpose") >= 4

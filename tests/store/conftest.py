@@ -18,7 +18,7 @@ from packetserver.catalogue.model import Named, ObjectType
 from packetserver.store.database import Database
 from packetserver.store.derived import PRESENT
 from packetserver.store.plans import build_plan
-from packetserver.store.records import Records
+from packetserver.store.rows import Rows
 from packetserver.store.schema import Schema, build_schema
 from packetserver.store.scope import Selection, VerifiedKeys
 from packetserver.store.setup import prepare_database
@@ -37,7 +37,7 @@ class World:
     def __init__(self, schema: Schema, connection: Connection) -> None:
         self.schema = schema
         self.connection = connection
-        self.records = Records(schema, connection, {PRESENT: NOW})
+        self.records = Rows(schema, connection, {PRESENT: NOW})
 
     def add(self, table: str, **values: Any) -> Any:
         """Insert a row, its mandatory columns filled; returns its key."""

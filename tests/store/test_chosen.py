@@ -9,13 +9,13 @@ import pytest
 from packetserver.engine.assembly import load_schema
 from packetserver.store.chosen import FirstEnabled, parted
 from packetserver.store.database import Database
-from packetserver.store.records import Records
+from packetserver.store.rows import Rows
 
 STAGE = FirstEnabled("lookup_account_stage", key="code", order="level")
 NEW = {"name": "New", "enteredby": 0, "modifiedby": 0}
 
 
-def stages(records: Records, *rows: tuple[int | None, bool]) -> list[int]:
+def stages(records: Rows, *rows: tuple[int | None, bool]) -> list[int]:
     """Make these the only stages, each with its level and whether it is enabled; their keys."""
     table = records.schema.metadata.tables["lookup_account_stage"]
     records.connection.execute(table.delete())
@@ -44,7 +44,7 @@ def test_the_first_that_is_enabled_is_stored(prepared_database_url, rows, first)
         closing(Database(prepared_database_url)) as database,
         database.connect(writes=True) as connection,
     ):
-        records = Records(load_schema(), connection)
+        records = Rows(load_schema(), connection)
         keys = stages(records, *rows)
         account = records.schema.catalogue.objects["account"]
         plan = records.schema.plan("account", ("id", "stageId"))

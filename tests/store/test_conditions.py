@@ -40,11 +40,11 @@ from packetserver.catalogue.conditions import (
 )
 from packetserver.catalogue.holding import Facts, holds, settled
 from packetserver.engine.assembly import load_schema
+from packetserver.store import rows as stored_rows
 from packetserver.store.conditions import sql
 from packetserver.store.database import Database
 from packetserver.store.parameters import CLIENT, PRESENT
 from packetserver.store.parameters import READER as READER_PARAMETER
-from packetserver.store.records import Records
 
 PRESENT_TIME = datetime(2026, 3, 4, 5, 6, 7)
 TIMES = [None, PRESENT_TIME, datetime(2026, 3, 4, 5, 6, 6), datetime(2031, 1, 1)]
@@ -113,7 +113,7 @@ CONDITIONS = conditions(CALL_FIELDS, OF_CONTACT, OF_PARTICIPANTS)
 class Stored:
     """Calls, contacts and participants, in a database and as they are at hand."""
 
-    records: Records
+    records: stored_rows.Rows
     calls: dict[int, dict[str, Value]]
     others: dict[str, dict[int, dict[str, Value]]]
 
@@ -142,7 +142,9 @@ class Stored:
         }
 
 
-def make(records: Records, element: str, values: dict[str, Value]) -> tuple[int, dict[str, Value]]:
+def make(
+    records: stored_rows.Rows, element: str, values: dict[str, Value]
+) -> tuple[int, dict[str, Value]]:
     described = records.schema.catalogue.objects[element]
     now = {"entered": PRESENT_TIME, "modified": PRESENT_TIME, "enteredBy": 1, "modifiedBy": 1}
     sent = {name: each for name, each in now.items() if described.field(name)} | values
@@ -152,7 +154,7 @@ def make(records: Records, element: str, values: dict[str, Value]) -> tuple[int,
     return int(key), {**dict.fromkeys(described.fields), **sent, name: int(key)}
 
 
-def fill(records: Records) -> Stored:
+def fill(records: stored_rows.Rows) -> Stored:
     chance = random.Random(7)
     contacts = dict(
         make(
@@ -180,7 +182,7 @@ def stored(request: pytest.FixtureRequest, databases: Databases) -> Iterator[Sto
     with databases.prepared(request.param) as url, closing(Database(url)) as database:
         parameters = {PRESENT: PRESENT_TIME, READER_PARAMETER: 1, CLIENT: -1}
         with database.connect(writes=True) as connection:
-            yield fill(Records(load_schema(), connection, parameters))
+            yield fill(stored_rows.Rows(load_schema(), connection, parameters))
 
 
 @settings(max_examples=300)

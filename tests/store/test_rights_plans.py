@@ -19,7 +19,7 @@ from packetserver.engine.ways import VIEW
 from packetserver.store.database import Database
 from packetserver.store.lists import list_statement
 from packetserver.store.parameters import CLIENT, PRESENT, READER
-from packetserver.store.records import Records
+from packetserver.store.rows import Rows
 from packetserver.store.scope import Selection
 from packetserver.sync.lists import ListWindow
 from packetserver.sync.unseen import Unseen
@@ -46,11 +46,11 @@ BY_PARENT = [
 
 
 @pytest.fixture(scope="module", params=KINDS)
-def records(request: pytest.FixtureRequest, databases: Databases) -> Iterator[Records]:
+def records(request: pytest.FixtureRequest, databases: Databases) -> Iterator[Rows]:
     with databases.prepared(request.param) as url, closing(Database(url)) as database:
         parameters = {PRESENT: NOW, READER: 2, CLIENT: 1}
         with database.connect(writes=False) as connection:
-            yield Records(SCHEMA, connection, parameters)
+            yield Rows(SCHEMA, connection, parameters)
 
 
 def selection(element: str, filters: dict[str, Any], *, limited: bool) -> Selection:
@@ -60,7 +60,7 @@ def selection(element: str, filters: dict[str, Any], *, limited: bool) -> Select
     return Selection(SCHEMA.scope(described), filters, NOW, rights if limited else EVERY)
 
 
-def indexes(records: Records, table: str, statement: Select[Any]) -> set[str]:
+def indexes(records: Rows, table: str, statement: Select[Any]) -> set[str]:
     """By what the rows of a table are found, as the database plans it."""
     connection = records.connection
     filled = statement.params(records.parameters)
@@ -84,7 +84,7 @@ def indexes(records: Records, table: str, statement: Select[Any]) -> set[str]:
 
 
 @pytest.mark.parametrize(("element", "filters"), [*BY_KEY, *BY_PARENT], ids=str)
-def test_a_list_by_key_or_parent(records: Records, element: str, filters: dict[str, Any]) -> None:
+def test_a_list_by_key_or_parent(records: Rows, element: str, filters: dict[str, Any]) -> None:
     plan = SCHEMA.plan(element, tuple(SCHEMA.catalogue.objects[element].fields)[:3])
     free, limited = (
         list_statement(selection(element, filters, limited=each), plan, ())
@@ -95,7 +95,7 @@ def test_a_list_by_key_or_parent(records: Records, element: str, filters: dict[s
 
 
 @pytest.mark.parametrize("element", NARROW)
-def test_a_page_by_key(records: Records, element: str) -> None:
+def test_a_page_by_key(records: Rows, element: str) -> None:
     plan = SCHEMA.plan(element, ("id",))
     free, limited = (
         list_statement(selection(element, {}, limited=each), plan, ()).limit(10)
@@ -106,7 +106,7 @@ def test_a_page_by_key(records: Records, element: str) -> None:
 
 
 @pytest.mark.parametrize("element", NARROW)
-def test_the_window_of_a_sync(records: Records, element: str) -> None:
+def test_the_window_of_a_sync(records: Rows, element: str) -> None:
     window = exact_window(datetime(2025, 1, 1), NOW)
     free, limited = (
         Unseen(ListWindow(records, selection(element, {}, limited=each), window, ()), 1, 5).new()

@@ -34,7 +34,7 @@ from packetserver.provision.installation import prepare_installation
 from packetserver.security.credentials import Credentials
 from packetserver.settings import Settings
 from packetserver.store.guid_columns import is_mappable
-from packetserver.store.records import Records
+from packetserver.store.rows import Rows
 from packetserver.sync.clients import reset_client
 from packetserver.sync.packages_content import packed_object
 
@@ -84,7 +84,7 @@ def fill(engine: Engine, count: int) -> None:
 def forget(engine: Engine) -> None:
     """The client begins anew."""
     with engine.database.connect(writes=True) as connection:
-        reset_client(Records(engine.schema, connection), 1, engine.preferences.now())
+        reset_client(Rows(engine.schema, connection), 1, engine.preferences.now())
         connection.commit()
 
 

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings, strategies
 from sync.office import Office
 
-from packetserver.store.records import Records
+from packetserver.store.rows import Rows
 from packetserver.sync.element_ids import element_id
 from packetserver.sync.numbers import LARGEST, NARROW_GAPS, Numbers
 
@@ -17,12 +17,12 @@ FAR = "2037-01-01 00:00:00.0"
 
 
 @contextlib.contextmanager
-def opened(office: Office) -> Iterator[Records]:
+def opened(office: Office) -> Iterator[Rows]:
     with office.engine.database.connect(writes=True) as connection:
-        yield Records(office.engine.schema, connection)
+        yield Rows(office.engine.schema, connection)
 
 
-def use(records: Records, *numbers: int, element: str = "accountList") -> int:
+def use(records: Rows, *numbers: int, element: str = "accountList") -> int:
     """Let client 1 call records by these numbers; returns the element's own."""
     table_id = element_id(records.connection, records.schema.metadata, element)
     for number in numbers:

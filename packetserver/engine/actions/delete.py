@@ -21,7 +21,7 @@ from packetserver.engine.ways import DELETE
 from packetserver.errors import TransactionFailure
 from packetserver.store.file_library import VERSIONS as FILE_VERSIONS
 from packetserver.store.file_library import release
-from packetserver.store.records import Records
+from packetserver.store.rows import Rows
 
 DELETED = "delete"
 
@@ -67,24 +67,24 @@ def _remove(call: Call, identity: dict[str, Any], stored: dict[str, Any]) -> Non
     follow_trashed(call, identity, None, now)
 
 
-def remove_row(records: Records, table: str, identity: dict[str, Any]) -> set[str]:
+def remove_row(rows: Rows, table: str, identity: dict[str, Any]) -> set[str]:
     """Remove rows with all that belongs to them, and to that in turn (schemas: `removes`).
 
     Returns the tables that rows were removed from.
     """
-    catalogue = records.schema.catalogue
+    catalogue = rows.schema.catalogue
     key = catalogue.tables[table].key
     tables = {table}
     children = {
         pair for each in catalogue.objects.values() if each.table == table for pair in each.removes
     }
     if children and key is not None:
-        for value in records.values(table, key, identity):
+        for value in rows.values(table, key, identity):
             for child, column in sorted(children):
-                tables |= remove_row(records, child, {column: value})
+                tables |= remove_row(rows, child, {column: value})
     if table == FILE_VERSIONS:
-        release(records.connection, records.values(table, key or "", identity))
+        release(rows.connection, rows.values(table, key or "", identity))
     if key is not None:
-        records.delete_belongings(table, identity)
-    records.delete_rows(table, identity)
+        rows.delete_belongings(table, identity)
+    rows.delete_rows(table, identity)
     return tables

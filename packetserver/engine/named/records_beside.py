@@ -8,24 +8,24 @@ from typing import Any
 from packetserver.catalogue.model import NOW, Field
 from packetserver.engine.context import Call
 from packetserver.errors import TransactionFailure
-from packetserver.store.records import Records
+from packetserver.store.rows import Rows
 
 
 def rows_of(
-    records: Records, table: str, columns: Sequence[str], identity: Mapping[str, Any]
+    rows: Rows, table: str, columns: Sequence[str], identity: Mapping[str, Any]
 ) -> list[dict[str, Any]]:
     """Some columns of every row with equal columns, the oldest key first."""
-    key = records.schema.catalogue.tables[table].key
-    prepared = records.schema.statements.read(table, columns, identity, order=key)
-    return [dict(zip(columns, row, strict=True)) for row in prepared.rows(records.connection)]
+    key = rows.schema.catalogue.tables[table].key
+    prepared = rows.schema.statements.read(table, columns, identity, order=key)
+    return [dict(zip(columns, row, strict=True)) for row in prepared.rows(rows.connection)]
 
 
-def column_of(records: Records, table: str, column: str, key: Any) -> Any:
+def column_of(rows: Rows, table: str, column: str, key: Any) -> Any:
     """A column of the row with this key; None without a key or a row."""
     if key is None:
         return None
-    name = records.schema.catalogue.tables[table].key or ""
-    return records.value(table, column, {name: key})
+    name = rows.schema.catalogue.tables[table].key or ""
+    return rows.value(table, column, {name: key})
 
 
 def add_record(call: Call, element: str, values: Mapping[str, Any]) -> Any:

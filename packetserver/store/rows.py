@@ -26,7 +26,7 @@ from packetserver.store.streams import Streams
 from packetserver.store.waiting import WaitingRows, stored_together
 
 
-class Records:
+class Rows:
     """The records of all objects, over one connection.
 
     Rows may wait to be stored with others. Nobody can tell: they are stored before their table is
