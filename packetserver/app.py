@@ -20,12 +20,12 @@ from packetserver.operation.observed_engine import ObservedEngine
 from packetserver.operation.observer import Observer
 from packetserver.operation.readiness import disks_of, why_not_ready
 from packetserver.operation.scrape import Scrape
-from packetserver.protocols.addresses import PlainAddresses
-from packetserver.protocols.doors import behind_doors
+from packetserver.protocols.front.addresses import PlainAddresses
+from packetserver.protocols.front.concurrency import Places
+from packetserver.protocols.front.hosts import behind_doors
+from packetserver.protocols.front.spools import Spools
 from packetserver.protocols.packet.exchange import PacketEngine
 from packetserver.protocols.packet.routes import PacketAddresses, about_page
-from packetserver.protocols.places import Places
-from packetserver.protocols.spools import Spools
 from packetserver.settings import Settings, load_settings
 
 

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+from packetserver.protocols.front.spools import Spools
 from packetserver.protocols.packet.charsets import OutputEncoding
 from packetserver.protocols.packet.record_spool import AnswerLimits, RecordSpool
-from packetserver.protocols.spools import Spools
 from packetserver.settings import Settings
 
 

@@ -97,7 +97,7 @@ def gunicorn_options(settings: Settings) -> Mapping[str, Any]:
     """Gunicorn's options by their names.
 
     The worker (packetserver.http) takes what it needs to know of clients from the settings. The
-    headers of proxies are not gunicorn's business either (packetserver.protocols.doors).
+    headers of proxies are not gunicorn's business either (packetserver.protocols.front.hosts).
     """
     return {
         "bind": settings.bind,

@@ -6,7 +6,7 @@ from collections import deque
 from collections.abc import Callable, Iterator
 from typing import Generic, Protocol, TypeVar
 
-from packetserver.protocols.places import LARGE_BYTES, LARGE_SHARE
+from packetserver.protocols.front.concurrency import LARGE_BYTES, LARGE_SHARE
 
 
 class Sized(Protocol):
@@ -27,7 +27,7 @@ Request = TypeVar("Request", bound=Sized)
 class Backlog(Generic[Request]):
     """The places of a process, and the queue before them.
 
-    As in packetserver.protocols.places a quarter of the places may be taken by large requests, so
+    As in packetserver.protocols.front.concurrency a quarter of the places may be taken by large requests, so
     that small ones find a place beside; and these may not be too large together. It is one
     thread's; others may ask whether any wait.
     """

@@ -9,7 +9,7 @@ from typing import Any
 from gunicorn.asgi.parser import ParseError, PythonProtocol  # type: ignore[import-untyped]
 
 from packetserver.errors import ServerBusy, TryAgainLater
-from packetserver.protocols.spools import SpoolFile, Spools
+from packetserver.protocols.front.spools import SpoolFile, Spools
 
 FREE_BYTES = 16 * 1024
 """What every body may have in memory without being counted: small packets always find room."""

@@ -18,8 +18,8 @@ from packetserver.http.body import ArrivingBody, Room
 from packetserver.http.head import Arrived, Incomplete
 from packetserver.http.outgoing import Outgoing
 from packetserver.http.states import State, Step
-from packetserver.protocols.packet.body import BROKEN_OFF
-from packetserver.protocols.places import LARGE_BYTES
+from packetserver.protocols.front.bodies import BROKEN_OFF
+from packetserver.protocols.front.concurrency import LARGE_BYTES
 
 if TYPE_CHECKING:
     from packetserver.http.answer import Answer

@@ -6,7 +6,7 @@ import socket
 import ssl
 
 from packetserver.http.body import FREE_BYTES, Room
-from packetserver.protocols.spools import SpoolFile
+from packetserver.protocols.front.spools import SpoolFile
 
 PIECE_BYTES = 64 * 1024
 

@@ -6,10 +6,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 
-from packetserver.protocols.doors import HEALTH
+from packetserver.protocols.front.hosts import HEALTH
+from packetserver.protocols.front.spools import Spools
 from packetserver.protocols.packet.exchange import overload
 from packetserver.protocols.packet.routes import longest_body
-from packetserver.protocols.spools import Spools
 from packetserver.settings import Settings
 
 

@@ -19,7 +19,7 @@ from packetserver.operation.requests import (
     request_id,
     shown,
 )
-from packetserver.protocols import FAULT, REQUEST_ID, UNHEEDED
+from packetserver.protocols.front.requests import FAULT, REQUEST_ID, UNHEEDED
 from packetserver.security import audit
 
 if TYPE_CHECKING:

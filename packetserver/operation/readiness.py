@@ -12,7 +12,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from packetserver.engine.process import Engine
 from packetserver.errors import ProvisionError, StoreUnavailable
 from packetserver.operation.disks import Disks
-from packetserver.protocols.spools import Spools
+from packetserver.protocols.front.spools import Spools
 from packetserver.provision.installation import require_ready
 from packetserver.store.database import Database
 from packetserver.store.free_space import MOST_LEFT_ALONE

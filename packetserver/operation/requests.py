@@ -9,7 +9,7 @@ from contextvars import ContextVar
 from dataclasses import dataclass, field
 
 from packetserver.engine.unheeded import Unheeded
-from packetserver.protocols import new_request_id
+from packetserver.protocols.front.requests import new_request_id
 
 HEADER = "X-Request-Id"
 

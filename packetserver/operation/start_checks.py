@@ -22,7 +22,7 @@ from defusedxml.ElementTree import parse
 
 from packetserver.operation.doctor.findings import Check
 from packetserver.operation.gunicorn_hooks import FOLDER_VARIABLE
-from packetserver.protocols.spools import require_own, spool_folder
+from packetserver.protocols.front.spools import require_own, spool_folder
 from packetserver.setting_kinds import UNIX
 from packetserver.settings import PREFIX, Settings
 from packetserver.store.free_space import existing

@@ -12,10 +12,10 @@ from typing import Any
 import pytest
 from defusedxml.ElementTree import fromstring
 from faults.serving_app import App, open_app
-from protocols.test_spools import keeper, room_left
+from protocols.front.test_spools import keeper, room_left
 
 from databases import KINDS, Databases
-from packetserver.protocols.spools import Spools
+from packetserver.protocols.front.spools import Spools
 
 TOO_LONG = (
     "Transaction failed\nitem 1 (accountList): The answer becomes longer than the 200000 bytes that"

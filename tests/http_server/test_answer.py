@@ -14,7 +14,7 @@ from packetserver.http.answer import Answer
 from packetserver.http.body import Room
 from packetserver.http.connection import Connection, Terms
 from packetserver.http.states import Step
-from packetserver.protocols.spools import Spools
+from packetserver.protocols.front.spools import Spools
 from packetserver.settings import Settings
 
 ADDRESS = ("127.0.0.1", 12345)

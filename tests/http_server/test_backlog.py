@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import pytest
 
 from packetserver.http.backlog import MOST_LARGE_BYTES, Backlog
-from packetserver.protocols.places import LARGE_BYTES
+from packetserver.protocols.front.concurrency import LARGE_BYTES
 
 
 @dataclass(frozen=True)

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from packetserver.errors import PacketTooSlow, ServerBusy, SpoolRefused
 from packetserver.http.body import FIRST_BYTES, FREE_BYTES, MOST_IN_MEMORY, ArrivingBody, Room
-from packetserver.protocols.spools import SpoolFile, Spools
+from packetserver.protocols.front.spools import SpoolFile, Spools
 from packetserver.settings import Settings
 
 SPOOLS = Spools.of(Settings())

@@ -24,7 +24,7 @@ from packetserver.http.connection import (
 )
 from packetserver.http.head import LONGEST_HEAD
 from packetserver.http.states import State, Step
-from packetserver.protocols.spools import Spools
+from packetserver.protocols.front.spools import Spools
 from packetserver.settings import Settings
 
 SPOOLS = Spools.of(Settings())

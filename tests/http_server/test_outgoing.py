@@ -11,7 +11,7 @@ import pytest
 from packetserver.errors import ServerBusy
 from packetserver.http.body import Room
 from packetserver.http.outgoing import Outgoing
-from packetserver.protocols.spools import Spools
+from packetserver.protocols.front.spools import Spools
 from packetserver.settings import Settings
 
 SPOOLS = Spools.of(Settings())

@@ -11,7 +11,7 @@ from protocols.packet.exchanges import PATH, UTF_8_PACKET, client_of, error_of, 
 
 from packetserver.app import create_app
 from packetserver.errors import StoreUnavailable
-from packetserver.protocols import new_request_id
+from packetserver.protocols.front.requests import new_request_id
 from packetserver.settings import Settings
 
 SECRET = "0123456789abcdef0123456789abcdef"

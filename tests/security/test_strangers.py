@@ -10,7 +10,7 @@ from security.gate import open_gate
 from sync.office import Clock
 
 from packetserver.app import create_app
-from packetserver.protocols.packet.body import CHUNK_BYTES
+from packetserver.protocols.front.bodies import CHUNK_BYTES
 from packetserver.protocols.packet.reader import PacketReader
 from packetserver.settings import Settings
 

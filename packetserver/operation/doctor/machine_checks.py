@@ -15,7 +15,7 @@ from packetserver.operation.start_checks import (
     problems_of_address,
     problems_of_files,
 )
-from packetserver.protocols.spools import spool_folder
+from packetserver.protocols.front.spools import spool_folder
 from packetserver.settings import Settings
 from packetserver.store.free_space import existing
 

@@ -18,9 +18,10 @@ from werkzeug.wrappers import Request, Response
 from packetserver.engine.document_record import Document
 from packetserver.engine.documents import Documents
 from packetserver.errors import PacketError, PacketServerError, PacketTooLarge, TryAgainLater
-from packetserver.protocols import fault_number
-from packetserver.protocols.incoming import Incoming
-from packetserver.protocols.packet.body import REFUSED_WITH, RequestBody
+from packetserver.protocols.front.bodies import REFUSED_WITH, RequestBody
+from packetserver.protocols.front.concurrency import Places
+from packetserver.protocols.front.incoming import Incoming
+from packetserver.protocols.front.requests import fault_number
 from packetserver.protocols.packet.builder import CREDENTIALS, read_integer
 from packetserver.protocols.packet.forms import (
     MULTIPART,
@@ -30,7 +31,6 @@ from packetserver.protocols.packet.forms import (
     part_data,
 )
 from packetserver.protocols.packet.writer import FORBIDDEN
-from packetserver.protocols.places import Places
 from packetserver.security.credentials import Credentials
 from packetserver.store.file_library import ReceivedFile
 

@@ -26,13 +26,15 @@ from packetserver.errors import (
     StoreBusy,
     StoreUnavailable,
 )
-from packetserver.protocols import fault_number
-from packetserver.protocols.packet.body import (
+from packetserver.protocols.front.bodies import (
     CHUNK_BYTES,
     REFUSED_WITH,
     ArrivedBody,
     RequestBody,
 )
+from packetserver.protocols.front.concurrency import Places
+from packetserver.protocols.front.requests import fault_number
+from packetserver.protocols.front.spools import Spools
 from packetserver.protocols.packet.builder import Limits
 from packetserver.protocols.packet.charsets import OutputEncoding
 from packetserver.protocols.packet.decoding import DecodedBody, response_encoding
@@ -40,8 +42,6 @@ from packetserver.protocols.packet.forms import find_packet
 from packetserver.protocols.packet.reader import PacketReader, SenderReader
 from packetserver.protocols.packet.record_spool import AnswerLimits, RecordSpool
 from packetserver.protocols.packet.writer import document, fault_document
-from packetserver.protocols.places import Places
-from packetserver.protocols.spools import Spools
 from packetserver.settings import Settings
 
 logger = logging.getLogger(__name__)

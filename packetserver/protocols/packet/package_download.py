@@ -19,8 +19,8 @@ from werkzeug.wrappers import Request, Response
 from packetserver.engine.packages import Download
 from packetserver.engine.packet import Packet
 from packetserver.errors import NotAuthorized, PacketError, TryAgainLater
-from packetserver.protocols.packet.body import REFUSED_WITH
-from packetserver.protocols.places import Places
+from packetserver.protocols.front.bodies import REFUSED_WITH
+from packetserver.protocols.front.concurrency import Places
 from packetserver.security.credentials import Credentials
 
 logger = logging.getLogger(__name__)

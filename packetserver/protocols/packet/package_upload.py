@@ -24,9 +24,10 @@ from packetserver.errors import (
     PacketServerError,
     TryAgainLater,
 )
-from packetserver.protocols import UNHEEDED, fault_number
-from packetserver.protocols.incoming import Incoming
-from packetserver.protocols.packet.body import REFUSED_WITH, RequestBody
+from packetserver.protocols.front.bodies import REFUSED_WITH, RequestBody
+from packetserver.protocols.front.concurrency import Places
+from packetserver.protocols.front.incoming import Incoming
+from packetserver.protocols.front.requests import UNHEEDED, fault_number
 from packetserver.protocols.packet.builder import Limits
 from packetserver.protocols.packet.decoding import DecodedBody
 from packetserver.protocols.packet.documents import MOST_FIELD_BYTES, credentials_in, read_form
@@ -34,7 +35,6 @@ from packetserver.protocols.packet.exchange import is_strict
 from packetserver.protocols.packet.forms import MULTIPART, NO_FORM, multipart_events
 from packetserver.protocols.packet.package_reader import read_records
 from packetserver.protocols.packet.package_zip import unpacked
-from packetserver.protocols.places import Places
 from packetserver.security.credentials import Credentials
 from packetserver.settings import Settings
 from packetserver.store.guid_columns import SYSTEM

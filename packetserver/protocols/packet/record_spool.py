@@ -9,6 +9,7 @@ from functools import lru_cache
 from xml.parsers import expat
 
 from packetserver.errors import TransactionFailure
+from packetserver.protocols.front.spools import SpoolFile, Spools
 from packetserver.protocols.packet.charsets import OutputEncoding
 from packetserver.protocols.packet.writer import (
     CHUNK_BYTES,
@@ -17,7 +18,6 @@ from packetserver.protocols.packet.writer import (
     escape_attribute,
     is_plain,
 )
-from packetserver.protocols.spools import SpoolFile, Spools
 
 ELEMENTS_KEPT, LONGEST_KEPT = 4096, 60
 """How many names of elements are remembered, and how long they may be for that."""

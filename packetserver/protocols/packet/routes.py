@@ -14,15 +14,15 @@ from typing import TYPE_CHECKING
 from werkzeug.exceptions import HTTPException, InternalServerError
 from werkzeug.wrappers import Request, Response
 
-from packetserver.protocols import fault_number
-from packetserver.protocols.incoming import Incoming
+from packetserver.protocols.front.concurrency import Places
+from packetserver.protocols.front.incoming import Incoming
+from packetserver.protocols.front.requests import fault_number
+from packetserver.protocols.front.spools import Spools
 from packetserver.protocols.packet.charsets import UTF_8
 from packetserver.protocols.packet.documents import MOST_FIELD_BYTES, process_document
 from packetserver.protocols.packet.exchange import Exchange, PacketEngine, host_of, reply
 from packetserver.protocols.packet.package_download import send_package
 from packetserver.protocols.packet.package_upload import take_package
-from packetserver.protocols.places import Places
-from packetserver.protocols.spools import Spools
 from packetserver.settings import Settings
 
 if TYPE_CHECKING:

@@ -19,7 +19,7 @@ from protocols.packet.exchanges import (
 )
 
 from packetserver.errors import PacketTooSlow
-from packetserver.protocols.packet.body import MOST_IN_MEMORY
+from packetserver.protocols.front.bodies import MOST_IN_MEMORY
 
 
 class Counted(io.BytesIO):

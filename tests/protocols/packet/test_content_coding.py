@@ -29,7 +29,7 @@ from werkzeug.test import TestResponse
 from databases import Databases
 from packetserver.engine.assembly import load_schema
 from packetserver.errors import PacketCodingUnknown, PacketError, PacketPackedTooTightly
-from packetserver.protocols.packet.content_coding import (
+from packetserver.protocols.front.content_coding import (
     CHUNK_BYTES,
     LARGEST_RATIO,
     MOST_MEMBERS,

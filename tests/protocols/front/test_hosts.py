@@ -10,7 +10,7 @@ from flask.testing import FlaskClient
 from protocols.packet.exchanges import PATH, UTF_8_PACKET, EchoEngine, client_of, name_in
 from werkzeug.test import TestResponse
 
-from packetserver.protocols.doors import read_address
+from packetserver.protocols.front.hosts import read_address
 from packetserver.setting_kinds import PROXIES
 
 PROXY = "10.0.0.7"

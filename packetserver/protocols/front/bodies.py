@@ -19,8 +19,8 @@ from packetserver.errors import (
     PacketTooSlow,
     TryAgainLater,
 )
-from packetserver.protocols.packet.content_coding import unpacker_of
-from packetserver.protocols.spools import SpoolFile, Spools
+from packetserver.protocols.front.content_coding import unpacker_of
+from packetserver.protocols.front.spools import SpoolFile, Spools
 
 CHUNK_BYTES = 64 * 1024
 MOST_IN_MEMORY = 256 * 1024

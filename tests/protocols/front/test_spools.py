@@ -16,15 +16,15 @@ from pathlib import Path
 import pytest
 
 from packetserver.errors import SettingsError, SpoolRefused
-from packetserver.protocols import spools as spools_module
-from packetserver.protocols.spool_usage import SharedNumbers
-from packetserver.protocols.spools import Spools, spool_folder
+from packetserver.protocols.front import spools as spools_module
+from packetserver.protocols.front.spool_usage import SharedNumbers
+from packetserver.protocols.front.spools import Spools, spool_folder
 from packetserver.settings import Settings
 
 KEEPS = """
 import sys, time
 from pathlib import Path
-from packetserver.protocols.spools import Spools
+from packetserver.protocols.front.spools import Spools
 spools = Spools(Path(sys.argv[1]), 10**9)
 file = spools.file()
 file.write(b"x" * int(sys.argv[2]))

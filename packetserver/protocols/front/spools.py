@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import IO
 
 from packetserver.errors import SettingsError, SpoolRefused
-from packetserver.protocols.spool_usage import usage_of
+from packetserver.protocols.front.spool_usage import usage_of
 from packetserver.settings import Settings
 from packetserver.store.free_space import room_for
 

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
-from packetserver.protocols.spools import Spools
+from packetserver.protocols.front.spools import Spools
 from packetserver.store.file_library import FileLibrary, ReceivedFile
 
 

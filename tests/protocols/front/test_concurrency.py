@@ -10,7 +10,7 @@ from contextlib import ExitStack
 import pytest
 
 from packetserver.errors import ServerBusy
-from packetserver.protocols.places import LARGE_BYTES, Places
+from packetserver.protocols.front.concurrency import LARGE_BYTES, Places
 
 FOREVER = 60
 IN_TIME = 30
