@@ -21,7 +21,7 @@ CPU_SECONDS = 30
 """Many times what all of them need, and less than a single square of the length takes."""
 
 OUTSIDE = {
-    *("adoption", "adoption_adding", "cli", "key_sequences", "migrations", "operation"),
+    *("adoption", "cli", "key_sequences", "migrations", "operation"),
     *("provision", "setting_kinds"),
 }
 """Rooms and modules whose patterns see what operators write, and no client."""

@@ -9,14 +9,13 @@ from datetime import UTC, datetime
 from sqlalchemy import Connection, inspect, text
 from sqlalchemy.pool import QueuePool
 
+from packetserver.adoption.differences import Weight, compare
+from packetserver.adoption.found import read_database
 from packetserver.engine.assembly import zone_name
 from packetserver.operation.doctor.findings import Check, Finding, Health, ok, warning, wrong
 from packetserver.operation.readiness import NO_WRITING, READ_ONLY
 from packetserver.provision.installation import Condition, condition_of
 from packetserver.settings import Settings
-from packetserver.store.adoption_differences import compare
-from packetserver.store.adoption_findings import Weight
-from packetserver.store.adoption_found import read_database
 from packetserver.store.database import Database
 from packetserver.store.grants import lack_for_preparing, lack_for_serving
 from packetserver.store.kept_settings import TABLE, TIMEZONE, read_kept

@@ -10,8 +10,8 @@ from typing import Any
 
 import sqlalchemy
 from sqlalchemy import Connection, func, insert, select
-from store.original_deviations import SERIAL, USED, Deviations
 
+from adoption.original_deviations import SERIAL, USED, Deviations
 from packetserver.catalogue.loader import read_defaults
 from packetserver.catalogue.model import NOW, Catalogue, Column, Table
 from packetserver.security.secrets import md5_of_password

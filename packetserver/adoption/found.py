@@ -1,4 +1,4 @@
-"""What a PostgreSQL database that something else made really holds, read from its own catalogue."""
+"""The tables of a PostgreSQL database as they are, read from its catalogues."""
 
 from __future__ import annotations
 

@@ -9,11 +9,10 @@ import pkgutil
 from collections.abc import Iterator
 from types import ModuleType
 
+from packetserver.adoption.differences import QUOTE_VALUES, WRITTEN, WireNames, writers_of
 from packetserver.engine import named
 from packetserver.engine.assembly import load_schema
 from packetserver.engine.effects import AFTER, BEFORE
-from packetserver.store.adoption_findings import WireNames
-from packetserver.store.adoption_writers import QUOTE_VALUES, WRITTEN, writers_of
 
 ADDING = {"add_record", "add_row", "add"}
 CATALOGUE = load_schema().catalogue

@@ -15,19 +15,19 @@ from making import Maker, creatable
 from sqlalchemy import Connection
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import DBAPIError
-from store.original_database import ENTERED, OURS, OriginalDatabase, Used, use
-from store.original_deviations import USED, Deviations
 
+from adoption.original_database import ENTERED, OURS, OriginalDatabase, Used, use
+from adoption.original_deviations import USED, Deviations
 from databases import Databases
 from packetserver import cli
+from packetserver.adoption import Adoption, adopt_database
+from packetserver.adoption.differences import Topic
 from packetserver.engine.assembly import build_engine, load_schema
 from packetserver.engine.process import Engine
 from packetserver.errors import ProvisionError
 from packetserver.provision.installation import Condition, condition_of
 from packetserver.security.credentials import Credentials
 from packetserver.settings import Settings
-from packetserver.store.adoption import Adoption, adopt_database
-from packetserver.store.adoption_findings import Topic
 from packetserver.store.database import Database
 from packetserver.store.schema import Schema
 

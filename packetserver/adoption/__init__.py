@@ -18,13 +18,16 @@ from sqlalchemy import Connection, text
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import DBAPIError
 
+from packetserver.adoption.additions import (
+    Additions,
+    add,
+    examine_rows,
+    find_additions,
+    rows_in_the_way,
+)
+from packetserver.adoption.differences import Finding, compare
+from packetserver.adoption.found import read_database
 from packetserver.errors import ProvisionError
-from packetserver.store.adoption_adding import add
-from packetserver.store.adoption_additions import Additions, find_additions, rows_in_the_way
-from packetserver.store.adoption_differences import compare
-from packetserver.store.adoption_findings import Finding
-from packetserver.store.adoption_found import read_database
-from packetserver.store.adoption_rows import examine_rows
 from packetserver.store.database import Database
 from packetserver.store.grants import lack_for_looking, lack_for_preparing, require
 from packetserver.store.schema import Schema
