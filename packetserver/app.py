@@ -13,13 +13,12 @@ from packetserver.catalogue.model import Target
 from packetserver.engine.assembly import build_engine
 from packetserver.engine.process import Engine
 from packetserver.errors import StoreUnavailable
-from packetserver.operation.access import may_read_metrics
 from packetserver.operation.disks import Disks
 from packetserver.operation.metrics import Metrics
 from packetserver.operation.observed_engine import ObservedEngine
 from packetserver.operation.observer import Observer
 from packetserver.operation.readiness import disks_of, why_not_ready
-from packetserver.operation.scrape import Scrape
+from packetserver.operation.scrape import Scrape, may_read_metrics
 from packetserver.protocols.front.addresses import PlainAddresses
 from packetserver.protocols.front.concurrency import Places
 from packetserver.protocols.front.hosts import behind_doors

@@ -11,8 +11,8 @@ import click
 
 from packetserver.cli.program import GAP, examples
 from packetserver.cli.setting_texts import shown_url
-from packetserver.operation.doctor.examination import examine
-from packetserver.operation.doctor.findings import Finding, Health
+from packetserver.operation.doctor import examine
+from packetserver.operation.findings import Finding, Health
 
 COLOURS = {Health.OK: "green", Health.WARNING: "yellow", Health.WRONG: "red"}
 WIDTH = max(len(each.value) for each in Health)

@@ -17,8 +17,7 @@ from packetserver.engine.process import NOT_AUTHORIZED, ROLLED_BACK
 from packetserver.engine.transactions import NOT_FOR_THIS_USER
 from packetserver.engine.validation import FIXED_LINES
 from packetserver.errors import NotAuthorized, TryAgainLater
-from packetserver.operation.families import OTHER
-from packetserver.operation.metrics import Metrics
+from packetserver.operation.metrics import OTHER, Metrics
 from packetserver.operation.requests import CURRENT, Principal, RequestFacts
 from packetserver.protocols.packet.exchange import PacketEngine
 from packetserver.security.credentials import Credentials

@@ -1,14 +1,16 @@
-"""What /metrics answers: what was counted, and what the database says at that moment."""
+"""What /metrics answers, and whom: what was counted, and what the database says at that moment."""
 
 from __future__ import annotations
 
+import ipaddress
 import logging
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import Future
 from concurrent.futures import TimeoutError as NotInTime
 from datetime import datetime
 from pathlib import Path
+from typing import Any
 
 from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.metrics_core import GaugeMetricFamily, Metric
@@ -19,10 +21,37 @@ from sqlalchemy.exc import SQLAlchemyError
 import packetserver
 from packetserver.engine.process import Engine
 from packetserver.errors import PacketServerError
-from packetserver.operation import families, metrics
-from packetserver.operation.families import Family
-from packetserver.operation.metrics import Metrics
+from packetserver.operation import metrics
+from packetserver.operation.metrics import Family, Metrics
 from packetserver.operation.sync_lag import SyncLag, read_sync_lag
+from packetserver.settings import Settings
+
+ALL, LOCAL = "all", "local"
+
+FORWARDED = (
+    *("HTTP_FORWARDED", "HTTP_VIA", "HTTP_X_REAL_IP", "HTTP_X_FORWARDED_FOR"),
+    *("HTTP_X_FORWARDED_HOST", "HTTP_X_FORWARDED_PROTO", "HTTP_X_FORWARDED_SERVER"),
+)
+"""Headers that proxies add. Who asks through a proxy has the proxy's address, not its own."""
+
+
+def may_read_metrics(settings: Settings, environ: Mapping[str, Any]) -> bool:
+    """Whether whoever sends a request may; ``environ`` is that of WSGI."""
+    if settings.metrics != LOCAL:
+        return settings.metrics == ALL
+    if any(name in environ for name in FORWARDED):
+        return False
+    return _is_loopback(environ.get("REMOTE_ADDR") or "")
+
+
+def _is_loopback(text: str) -> bool:
+    try:
+        address = ipaddress.ip_address(text)
+    except ValueError:  # a socket in the file system, behind which there is a proxy
+        return False
+    mapped = getattr(address, "ipv4_mapped", None)
+    return (mapped or address).is_loopback
+
 
 logger = logging.getLogger(__name__)
 
@@ -43,17 +72,17 @@ class DatabaseCollector(Collector):
     def collect(self) -> Iterator[Metric]:
         """The gauges."""
         found = self._found()
-        yield _gauge(families.UP, 0 if found is None else 1)
+        yield _gauge(metrics.UP, 0 if found is None else 1)
         if found is None:
             return
         now = self._now()
-        yield _gauge(families.SYNC_CLIENTS, found.clients)
-        yield _gauge(families.NEVER, found.never_in_step)
-        yield _gauge(families.OLDEST_ANCHOR, _age(found.oldest_anchor, now))
-        yield _gauge(families.SESSIONS, found.sessions)
-        yield _gauge(families.OLDEST_SESSION, _age(found.oldest_session, now))
-        yield _gauge(families.PACKAGES_WAITING, found.packages_waiting)
-        yield _gauge(families.OLDEST_PACKAGE, _age(found.oldest_package, now))
+        yield _gauge(metrics.SYNC_CLIENTS, found.clients)
+        yield _gauge(metrics.NEVER, found.never_in_step)
+        yield _gauge(metrics.OLDEST_ANCHOR, _age(found.oldest_anchor, now))
+        yield _gauge(metrics.SESSIONS, found.sessions)
+        yield _gauge(metrics.OLDEST_SESSION, _age(found.oldest_session, now))
+        yield _gauge(metrics.PACKAGES_WAITING, found.packages_waiting)
+        yield _gauge(metrics.OLDEST_PACKAGE, _age(found.oldest_package, now))
 
     def _found(self) -> SyncLag | None:
         """What the database says; None when it does not in time, or an earlier look still lasts."""
@@ -76,7 +105,7 @@ class VersionCollector(Collector):
     def collect(self) -> Iterator[Metric]:
         """The gauge."""
         gauge = GaugeMetricFamily(
-            families.INFORMATION.name, families.INFORMATION.help, labels=["version"]
+            metrics.INFORMATION.name, metrics.INFORMATION.help, labels=["version"]
         )
         gauge.add_metric([packetserver.__version__], 1)
         yield gauge

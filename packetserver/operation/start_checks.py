@@ -20,7 +20,7 @@ from xml.etree.ElementTree import ParseError
 from defusedxml import DefusedXmlException
 from defusedxml.ElementTree import parse
 
-from packetserver.operation.doctor.findings import Check
+from packetserver.operation.findings import Check
 from packetserver.operation.gunicorn_hooks import FOLDER_VARIABLE
 from packetserver.protocols.front.spools import require_own, spool_folder
 from packetserver.setting_kinds import UNIX

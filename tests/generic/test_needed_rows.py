@@ -16,8 +16,8 @@ from packetserver.catalogue.model import ObjectType
 from packetserver.cli.setting_texts import shown_url
 from packetserver.engine.assembly import build_engine
 from packetserver.engine.process import Engine
-from packetserver.operation.doctor.examination import examine
-from packetserver.operation.doctor.findings import Check, Health
+from packetserver.operation.doctor import examine
+from packetserver.operation.findings import Check, Health
 from packetserver.settings import Settings
 from packetserver.store.defaults import default_rows
 

@@ -17,14 +17,9 @@ from sqlalchemy import func, select
 from packetserver.cli.setting_texts import shown_url
 from packetserver.engine.assembly import build_engine
 from packetserver.errors import CatalogueError, ProvisionError, StoreUnavailable
-from packetserver.operation.doctor import (
-    database_checks,
-    examination,
-    machine_checks,
-    replica_checks,
-)
-from packetserver.operation.doctor.examination import examine
-from packetserver.operation.doctor.findings import Check, Finding, Health
+from packetserver.operation import doctor
+from packetserver.operation.doctor import database, examine, machine
+from packetserver.operation.findings import Check, Finding, Health
 from packetserver.provision.installation import prepare_installation
 from packetserver.settings import Settings
 from packetserver.store.database import Database
@@ -136,7 +131,7 @@ def test_a_catalogue_that_is_broken(look, monkeypatch):
     def broken() -> None:
         raise CatalogueError("account.toml", "account", "has no table")
 
-    monkeypatch.setattr(examination, "load_schema", broken)
+    monkeypatch.setattr(doctor, "load_schema", broken)
     finding = one(Check.CATALOGUE, look(), WRONG)
     assert finding.text == "account.toml: account: has no table"
 
@@ -179,7 +174,7 @@ def test_a_file_library_that_cannot_be_written(look, tmp_path):
 )
 def test_a_disk_that_is_nearly_full(look, monkeypatch, free, health):
     usage = SimpleNamespace(free=free)
-    monkeypatch.setattr(machine_checks.shutil, "disk_usage", lambda place: usage)
+    monkeypatch.setattr(machine.shutil, "disk_usage", lambda place: usage)
     found = of(Check.DISK, look())
     assert {each.health for each in found} == {health}
     assert len(found) >= 2
@@ -210,8 +205,8 @@ def test_a_database_file_that_cannot_be_written(sqlite_copy, tmp_path, monkeypat
     def refused(**options):
         raise PermissionError(13, "Permission denied")
 
-    monkeypatch.setattr(machine_checks.tempfile, "TemporaryFile", refused)
-    found = list(machine_checks._rights(sqlite_copy))
+    monkeypatch.setattr(machine.tempfile, "TemporaryFile", refused)
+    found = list(machine._rights(sqlite_copy))
     finding = one(Check.RIGHTS, found, WRONG)
     assert finding.text.endswith("cannot be written: Permission denied")
 
@@ -227,7 +222,7 @@ def test_a_journal_of_another_mode(sqlite_copy, tmp_path, monkeypatch):
     url = f"sqlite:///{sqlite_copy}"
     with sqlalchemy.create_engine(url, poolclass=sqlalchemy.NullPool).connect() as connection:
         connection.exec_driver_sql("PRAGMA journal_mode = DELETE")
-        (finding,) = [database_checks._journal(connection)]
+        (finding,) = [database._journal(connection)]
     assert finding.health is WARNING
     assert "is delete instead of WAL" in finding.text
 
@@ -318,12 +313,12 @@ def test_a_zone_that_does_not_reach_postgresql(postgresql, tmp_path):
 
 @pytest.mark.parametrize(("seconds", "health"), [(0, OK), (10, WARNING), (-90, WRONG)])
 def test_clocks_that_are_apart(postgresql, tmp_path, monkeypatch, seconds, health):
-    class Shifted(database_checks.datetime):
+    class Shifted(database.datetime):
         @classmethod
         def now(cls, zone=None):
             return super().now(zone) + timedelta(seconds=seconds)
 
-    monkeypatch.setattr(database_checks, "datetime", Shifted)
+    monkeypatch.setattr(database, "datetime", Shifted)
     (finding,) = of(Check.CLOCK, examined(postgresql, tmp_path))
     assert finding.health is health
 
@@ -363,7 +358,7 @@ def test_a_replica_of_sqlite(sqlite_copy, tmp_path):
 
 @pytest.mark.parametrize(("seconds", "health"), [(0.0, OK), (59.0, OK), (61.0, WARNING)])
 def test_a_replica_that_is_behind(seconds, health):
-    assert replica_checks._standing(is_replica=True, seconds=seconds).health is health
+    assert database._standing(is_replica=True, seconds=seconds).health is health
 
 
 def test_default_rows_that_are_missing(look, execute):
@@ -443,7 +438,7 @@ def test_nothing_is_changed(look, engine):
 
 def test_the_words_of_a_database_tell_no_password():
     url = sqlalchemy.make_url("postgresql://crm:geheim-7@localhost/crm")
-    told = examination._reason(StoreUnavailable("no entry\n for geheim-7"), url)
+    told = doctor._reason(StoreUnavailable("no entry\n for geheim-7"), url)
     assert told == "no entry for ***"
 
 

@@ -16,7 +16,7 @@ from protocols.packet.exchanges import PATH, UTF_8_PACKET, client_of, post
 
 from packetserver.app import create_app
 from packetserver.errors import StoreUnavailable
-from packetserver.operation import families, scrape
+from packetserver.operation import metrics, scrape
 from packetserver.operation.observed_engine import kind_of
 from packetserver.settings import Settings
 
@@ -126,7 +126,7 @@ def test_a_client_cannot_make_labels(watched):
 )
 def test_errors_count_by_kind(errors, kind):
     assert kind_of(errors) == kind
-    assert kind in families.ERROR_KINDS
+    assert kind in metrics.ERROR_KINDS
 
 
 def test_the_pool_is_followed(watched, engine):

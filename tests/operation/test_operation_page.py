@@ -9,8 +9,8 @@ from protocols.packet.exchanges import UTF_8_PACKET, client_of, post
 
 from packetserver.app import create_app
 from packetserver.errors import Outage, StoreUnavailable
-from packetserver.operation import families
-from packetserver.operation.doctor.findings import Check
+from packetserver.operation import metrics
+from packetserver.operation.findings import Check
 from packetserver.operation.observer import _line
 from packetserver.operation.requests import Principal, RequestFacts
 from packetserver.settings import Settings
@@ -28,7 +28,7 @@ def rows(heading: str) -> list[list[str]]:
 def test_the_metrics_are_those_that_are_declared() -> None:
     declared = [
         [f"`{each.name}`", each.kind, ", ".join(f"`{one}`" for one in each.labels), each.help]
-        for each in (*families.COUNTED, *families.ASKED)
+        for each in (*metrics.COUNTED, *metrics.ASKED)
     ]
     assert rows("metric") == declared
 
@@ -37,22 +37,22 @@ def test_the_metrics_are_those_that_are_answered(engine) -> None:
     client = create_app(Settings(), engine).test_client()
     post(client, UTF_8_PACKET).close()
     found = re.findall(r"^# TYPE (\S+) (\S+)$", client.get("/metrics").text, re.MULTILINE)
-    declared = {(each.name, each.kind) for each in (*families.COUNTED, *families.ASKED)}
+    declared = {(each.name, each.kind) for each in (*metrics.COUNTED, *metrics.ASKED)}
     assert set(found) == declared
 
 
 def test_the_alerts_go_by_metrics_that_there_are() -> None:
     used = set(re.findall(r"packetserver_\w+", PAGE.partition("### Alerts")[2]))
-    names = {each.name for each in (*families.COUNTED, *families.ASKED)}
+    names = {each.name for each in (*metrics.COUNTED, *metrics.ASKED)}
     assert used
     assert {name.removesuffix("_bucket") for name in used} <= names
     kinds = set(re.findall(r'kind="(\w+)"', PAGE))
     assert kinds
-    assert kinds <= set(families.ERROR_KINDS)
+    assert kinds <= set(metrics.ERROR_KINDS)
 
 
 def test_the_kinds_of_errors_are_all_there() -> None:
-    declared = [[f"`{name}`", meaning] for name, meaning in families.ERROR_KINDS.items()]
+    declared = [[f"`{name}`", meaning] for name, meaning in metrics.ERROR_KINDS.items()]
     assert rows("kind") == declared
 
 

@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from sqlalchemy import Column, ColumnElement, Connection, Table, func, or_, select
 
 from packetserver.adoption.additions import OWN_ROWS
-from packetserver.operation.doctor.findings import Check, Finding, ok, warning, wrong
+from packetserver.operation.findings import Check, Finding, ok, warning, wrong
 from packetserver.operation.sync_lag import read_sync_lag, stuck_sessions
 from packetserver.store.guid_columns import SYSTEM
 from packetserver.store.schema import Schema

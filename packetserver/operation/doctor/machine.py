@@ -9,12 +9,8 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
-from packetserver.operation.doctor.findings import Check, Finding, ok, warning, wrong
-from packetserver.operation.start_checks import (
-    Problem,
-    problems_of_address,
-    problems_of_files,
-)
+from packetserver.operation.findings import Check, Finding, ok, warning, wrong
+from packetserver.operation.start_checks import Problem, problems_of_address, problems_of_files
 from packetserver.protocols.front.spools import spool_folder
 from packetserver.settings import Settings
 from packetserver.store.free_space import existing

@@ -1,24 +1,32 @@
-"""The database itself: whether it answers, is of this version, and keeps the same time."""
+"""The database itself: whether it answers, is of this version, keeps names apart and the same time.
+
+Beside it the replica that packets which only read may go to, if the settings name one.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import closing
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from sqlalchemy import Connection, inspect, text
+from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.pool import QueuePool
 
 from packetserver.adoption.differences import Weight, compare
 from packetserver.adoption.found import read_database
-from packetserver.engine.assembly import zone_name
-from packetserver.operation.doctor.findings import Check, Finding, Health, ok, warning, wrong
+from packetserver.engine.assembly import replica_of, zone_name
+from packetserver.errors import SettingsError, StoreUnavailable
+from packetserver.operation.findings import Check, Finding, Health, ok, warning, wrong
 from packetserver.operation.readiness import NO_WRITING, READ_ONLY
 from packetserver.provision.installation import Condition, condition_of
 from packetserver.settings import Settings
 from packetserver.store.database import Database
+from packetserver.store.folding import NO_LETTERS, folding_of
 from packetserver.store.grants import lack_for_preparing, lack_for_serving
 from packetserver.store.kept_settings import TABLE, TIMEZONE, read_kept
+from packetserver.store.names import all_of, find_twins, how_to_part, is_held, name_columns
 from packetserver.store.schema import Schema
 
 NAMED = 5
@@ -222,3 +230,82 @@ def _journal(connection: Connection) -> Finding:
         f"Its journal mode is {mode} instead of WAL: readers and writers wait for each other",
         "Keep the file on a disk of this machine, not on a network share.",
     )
+
+
+def examine_names(connection: Connection, schema: Schema) -> Iterator[Finding]:
+    """All of it; also of a database of an earlier version, or of the original."""
+    if connection.dialect.name != "sqlite":
+        yield _letters(connection)
+    inspector = inspect(connection)
+    there = [each for each in name_columns(schema.catalogue) if inspector.has_table(each.table)]
+    twins = [found for each in there for found in find_twins(connection, each)]
+    if twins:
+        yield wrong(
+            Check.NAMES,
+            f"The same name, letter case and blanks around it left aside: {all_of(twins)}",
+            "Give all but one of each another name: users by packetserver user rename, all by a"
+            f" statement such as {how_to_part(twins[0])}. Then run packetserver init-db.",
+        )
+    elif not all(is_held(connection, each) for each in there):
+        yield warning(
+            Check.NAMES,
+            "Each is one's alone, but the database does not keep it so",
+            "Run packetserver init-db; for a database of the original, packetserver adopt.",
+        )
+    else:
+        yield ok(Check.NAMES, "Every user and every role has a name of its own")
+
+
+def _letters(connection: Connection) -> Finding:
+    folding = folding_of(connection.dialect)
+    if folding is None:
+        sentence = NO_LETTERS.partition(":")
+        return wrong(Check.LETTERS, _capital(sentence[0]), f"{_capital(sentence[2].strip())}.")
+    by = f"the collation {folding.collation}" if folding.collation else "the database's locale"
+    return ok(Check.LETTERS, f"Letter case is that of Unicode, by {by}")
+
+
+def _capital(text: str) -> str:
+    return text[0].upper() + text[1:]
+
+
+BEHIND = text(
+    "SELECT pg_is_in_recovery(),"
+    " CASE WHEN pg_last_wal_receive_lsn() = pg_last_wal_replay_lsn() THEN 0"
+    " ELSE extract(epoch FROM clock_timestamp() - pg_last_xact_replay_timestamp()) END"
+)
+FAR_BEHIND_SECONDS = 60
+
+ADVICE = (
+    "Mend it, or unset PACKETSERVER_REPLICA_URL: the primary answers all packets meanwhile, after"
+    " waiting for the replica."
+)
+
+
+def examine_replica(settings: Settings) -> Iterator[Finding]:
+    """Nothing, where no replica is named."""
+    try:
+        replica = replica_of(settings)
+    except SettingsError as error:
+        yield wrong(Check.REPLICA, str(error), "Unset PACKETSERVER_REPLICA_URL.")
+        return
+    if replica is None:
+        return
+    try:
+        with closing(replica.database) as database, database.connect() as connection:
+            is_replica, seconds = connection.execute(BEHIND).one()
+    except StoreUnavailable as failure:
+        yield warning(Check.REPLICA, f"It cannot be used: {failure.outage.sentence}", ADVICE)
+    except SQLAlchemyError:
+        yield warning(Check.REPLICA, "It refuses what it is asked", ADVICE)
+    else:
+        yield _standing(is_replica=is_replica, seconds=float(seconds or 0))
+
+
+def _standing(*, is_replica: bool, seconds: float) -> Finding:
+    if not is_replica:
+        return warning(Check.REPLICA, "It is no replica of PostgreSQL, but a primary", ADVICE)
+    told = f"It answers, and is {seconds:.0f} seconds behind"
+    if seconds > FAR_BEHIND_SECONDS:
+        return warning(Check.REPLICA, told, ADVICE)
+    return ok(Check.REPLICA, told)

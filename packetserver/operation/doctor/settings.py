@@ -10,7 +10,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from packetserver.errors import SettingsError
-from packetserver.operation.doctor.findings import Check, Finding, ok, warning, wrong
+from packetserver.operation.findings import Check, Finding, ok, warning, wrong
 from packetserver.settings import CONFIG_VARIABLE, PREFIX, SETTINGS, Settings, load_settings
 
 Environment = Mapping[str, str]
