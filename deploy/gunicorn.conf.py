@@ -10,10 +10,9 @@ option of the command line wins, such as --pid or --daemon.
 import os
 from typing import Any
 
-from packetserver.cli.serve_command import check_before_serving
-from packetserver.cli.serving import gunicorn_options
+from packetserver.cli.serve import check_before_serving
 from packetserver.errors import PacketServerError
-from packetserver.operation.gunicorn_hooks import make_metrics_folder, remove_metrics_folder
+from packetserver.http.gunicorn import gunicorn_options, make_metrics_folder, remove_metrics_folder
 from packetserver.operation.logs import configure_logging
 from packetserver.settings import load_settings
 

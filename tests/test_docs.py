@@ -16,9 +16,8 @@ import pytest
 from packetserver.catalogue import fields, loader
 from packetserver.catalogue.model import Named, ObjectType
 from packetserver.catalogue.types import EMPTY_NUMBERS, TYPES
-from packetserver.cli import catalogue_phrases as phrases
-from packetserver.cli.catalogue_docs import pages
-from packetserver.cli.catalogue_index import MARK
+from packetserver.cli import catalogue_words as phrases
+from packetserver.cli.catalogue import MARK, pages
 from packetserver.cli.examples import example_packets
 from packetserver.engine.assembly import load_schema
 from packetserver.engine.effects import AFTER, BEFORE, INSTEAD

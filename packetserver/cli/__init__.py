@@ -5,24 +5,27 @@ from __future__ import annotations
 import click
 
 import packetserver
-from packetserver.cli.adopt_command import adopt
-from packetserver.cli.backup_commands import backup, restore
-from packetserver.cli.catalogue_commands import catalogue
-from packetserver.cli.check_command import check
-from packetserver.cli.client_commands import client
-from packetserver.cli.database_commands import init_db, provision
-from packetserver.cli.doctor_command import doctor
-from packetserver.cli.migration_command import make_migration
-from packetserver.cli.package_commands import compile_packages
+from packetserver.cli import (
+    adopt,
+    backup,
+    catalogue,
+    check,
+    clients,
+    database,
+    doctor,
+    packages,
+    send,
+    serve,
+    settings,
+    users,
+)
 from packetserver.cli.program import Program, examples
-from packetserver.cli.send_command import send
-from packetserver.cli.serve_command import serve
-from packetserver.cli.setting_commands import show_settings
-from packetserver.cli.user_commands import user
 
 COMMANDS = (
-    *(init_db, serve, send, check, provision, adopt, doctor, backup, restore),
-    *(user, client, compile_packages, catalogue, show_settings, make_migration),
+    *(database.init_db, serve.serve, send.send, check.check, database.provision, adopt.adopt),
+    *(doctor.doctor, backup.backup, backup.restore, users.user, clients.client),
+    *(packages.compile_packages, catalogue.catalogue, settings.show_settings),
+    database.make_migration,
 )
 """In the order in which one meets them."""
 

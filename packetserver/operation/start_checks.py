@@ -21,11 +21,13 @@ from defusedxml import DefusedXmlException
 from defusedxml.ElementTree import parse
 
 from packetserver.operation.findings import Check
-from packetserver.operation.gunicorn_hooks import FOLDER_VARIABLE
 from packetserver.protocols.front.spools import require_own, spool_folder
 from packetserver.setting_kinds import UNIX
 from packetserver.settings import PREFIX, Settings
 from packetserver.store.free_space import existing
+
+FOLDER_VARIABLE = "PROMETHEUS_MULTIPROC_DIR"
+"""Names the folder in which the processes of a server count together."""
 
 INHERITED = ("GUNICORN_FD", "LISTEN_FDS")
 """What tells gunicorn that it is handed sockets which are bound already."""

@@ -25,7 +25,6 @@ from whole.served import served
 
 from databases import Databases
 from packetserver import cli
-from packetserver.cli import serve_command
 
 WORLD = str(Path(__file__).parent.parent / "conformance" / "world.toml")
 LONGEST_MESSAGE = 900
@@ -371,10 +370,10 @@ def run(stage: Stage, tmp_path: Path, monkeypatch) -> Callable[[str], Result]:
     """A function that gives a command by its name; a server is not really started."""
     monkeypatch.chdir(tmp_path)
 
-    def serve(*arguments: object) -> None:
+    def instead(*arguments: object) -> None:
         raise Served
 
-    monkeypatch.setattr(serve_command, "serve_forever", serve)
+    monkeypatch.setattr(cli.serve, "serve_forever", instead)
 
     def give(command: str) -> Result:
         places = {"folder": str(tmp_path), "backup": str(stage.file())}

@@ -17,8 +17,8 @@ from click.testing import CliRunner
 from defusedxml.ElementTree import fromstring
 
 from packetserver.cli import main
-from packetserver.cli.serving import FINISHING_SECONDS, KEEP_ALIVE_SECONDS, gunicorn_options
 from packetserver.http.files import FILES_FOR_CONNECTION, OTHER_FILES
+from packetserver.http.gunicorn import FINISHING_SECONDS, KEEP_ALIVE_SECONDS, gunicorn_options
 from packetserver.settings import SETTINGS, Settings, load_settings
 
 ROOT = Path(__file__).resolve().parent.parent.parent

@@ -13,7 +13,7 @@ from sqlalchemy import select
 from databases import KINDS, Databases
 from packetserver.catalogue.loader import load_catalogue, read_defaults
 from packetserver.catalogue.model import ObjectType
-from packetserver.cli.setting_texts import shown_url
+from packetserver.cli.settings import shown_url
 from packetserver.engine.assembly import build_engine
 from packetserver.engine.process import Engine
 from packetserver.operation.doctor import examine

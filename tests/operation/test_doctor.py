@@ -14,7 +14,7 @@ import sqlalchemy
 from driving import CLIENT, Driver, item
 from sqlalchemy import func, select
 
-from packetserver.cli.setting_texts import shown_url
+from packetserver.cli.settings import shown_url
 from packetserver.engine.assembly import build_engine
 from packetserver.errors import CatalogueError, ProvisionError, StoreUnavailable
 from packetserver.operation import doctor

@@ -9,7 +9,7 @@ import pytest
 import structlog
 from gunicorn.config import Config
 
-from packetserver.operation.gunicorn_hooks import PlainLogger
+from packetserver.http.gunicorn import PlainLogger
 from packetserver.operation.logs import event_logger
 from packetserver.security import audit
 

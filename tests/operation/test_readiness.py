@@ -14,8 +14,8 @@ from protocols.packet.exchanges import client_of
 from packetserver.app import create_app
 from packetserver.engine.assembly import build_engine
 from packetserver.errors import StoreUnavailable
+from packetserver.http.gunicorn import post_worker_init
 from packetserver.operation import readiness
-from packetserver.operation.gunicorn_hooks import post_worker_init
 from packetserver.settings import Settings
 
 

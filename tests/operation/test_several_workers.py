@@ -19,12 +19,9 @@ from typing import IO, Any
 import pytest
 from driving import ADMIN
 
-from packetserver.operation import gunicorn_hooks
-from packetserver.operation.gunicorn_hooks import (
-    FOLDER_VARIABLE,
-    make_metrics_folder,
-    remove_metrics_folder,
-)
+from packetserver.http import gunicorn
+from packetserver.http.gunicorn import make_metrics_folder, remove_metrics_folder
+from packetserver.operation.start_checks import FOLDER_VARIABLE
 from packetserver.settings import Settings
 
 COMMAND = "from packetserver.cli import main; main(prog_name='packetserver')"
@@ -131,7 +128,7 @@ def test_all_processes_count_together_and_a_dead_one_is_forgotten(databases, tmp
 
 def test_the_folder_is_made_before_workers_and_removed_in_the_end(monkeypatch, tmp_path):
     monkeypatch.setenv(FOLDER_VARIABLE, "")
-    monkeypatch.setattr(gunicorn_hooks, "MEMORY_FOLDER", tmp_path)
+    monkeypatch.setattr(gunicorn, "MEMORY_FOLDER", tmp_path)
     folder = make_metrics_folder()
     assert folder is not None
     assert folder.parent == tmp_path
@@ -150,14 +147,14 @@ def test_a_folder_of_the_operator_is_used_and_kept(monkeypatch, tmp_path):
 
 def test_without_a_folder_in_memory_the_temporary_one_is_taken(monkeypatch, tmp_path):
     monkeypatch.setenv(FOLDER_VARIABLE, "")
-    monkeypatch.setattr(gunicorn_hooks, "MEMORY_FOLDER", tmp_path / "none")
+    monkeypatch.setattr(gunicorn, "MEMORY_FOLDER", tmp_path / "none")
     folder = make_metrics_folder()
     assert folder is not None
     assert folder.parent == Path(tempfile.gettempdir())
     remove_metrics_folder(folder)
 
 
-@pytest.mark.parametrize("module", ["packetserver.cli", "packetserver.operation.gunicorn_hooks"])
+@pytest.mark.parametrize("module", ["packetserver.cli", "packetserver.http.gunicorn"])
 def test_what_runs_before_the_folder_is_there_does_not_import_the_metrics(module):
     script = f"import sys, {module}; sys.exit('prometheus_client' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", script], check=False).returncode == 0

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Sequence
 import click
 
 from packetserver.cli.program import GAP, examples
-from packetserver.cli.setting_texts import shown_url
+from packetserver.cli.settings import shown_url
 from packetserver.operation.doctor import examine
 from packetserver.operation.findings import Finding, Health
 

@@ -11,7 +11,7 @@ from packetserver.adoption import Adoption, adopt_database, require_postgresql
 from packetserver.adoption.additions import Additions
 from packetserver.adoption.differences import Finding, Weight, WireNames, by_topic
 from packetserver.cli.program import aligned, current_settings, examples
-from packetserver.cli.setting_texts import shown_url
+from packetserver.cli.settings import shown_url
 from packetserver.engine.assembly import load_schema, open_database, preferences_of
 
 INDENT = "  "

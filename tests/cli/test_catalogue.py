@@ -1,8 +1,8 @@
 from pathlib import Path
 
 from packetserver.catalogue.loader import load_catalogue
-from packetserver.cli import catalogue_commands
-from packetserver.cli.catalogue_docs import pages
+from packetserver.cli import catalogue
+from packetserver.cli.catalogue import pages
 from packetserver.engine.assembly import load_schema
 from packetserver.errors import CatalogueError
 
@@ -20,7 +20,7 @@ def test_a_mistake_is_told_with_its_place(run, monkeypatch):
     def broken() -> None:
         raise CatalogueError("accounts.toml", "account", "name has an unknown type 'txt'")
 
-    monkeypatch.setattr(catalogue_commands, "load_schema", broken)
+    monkeypatch.setattr(catalogue, "load_schema", broken)
     result = run("catalogue", "check")
     assert (result.exit_code, result.stdout) == (1, "")
     assert result.stderr == "Error: accounts.toml: account: name has an unknown type 'txt'\n"

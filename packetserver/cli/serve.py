@@ -9,8 +9,8 @@ from typing import Any, TypeVar
 import click
 
 from packetserver.cli.program import current_settings, examples
-from packetserver.cli.serving import serve_forever
 from packetserver.errors import ProvisionError, SettingsError
+from packetserver.http.gunicorn import serve_forever
 from packetserver.operation.readiness import why_not_writable
 from packetserver.operation.start_checks import Problem, problems_of_address, problems_of_files
 from packetserver.provision.installation import is_in_memory, open_installation

@@ -10,8 +10,8 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from packetserver.cli import serve_command
-from packetserver.cli.serving import PacketApplication, gunicorn_options
+from packetserver.cli import serve
+from packetserver.http.gunicorn import PacketApplication, gunicorn_options
 from packetserver.http.worker import PacketWorker
 from packetserver.settings import Settings, load_settings
 
@@ -61,7 +61,7 @@ def test_packets_are_served_at_the_printed_address(databases, kind, monkeypatch)
 
 def test_options_win_over_settings(run, url, monkeypatch):
     served: list[Settings] = []
-    monkeypatch.setattr(serve_command, "serve_forever", lambda found, _again: served.append(found))
+    monkeypatch.setattr(serve, "serve_forever", lambda found, _again: served.append(found))
     monkeypatch.setenv("PACKETSERVER_WORKERS", "3")
     monkeypatch.setenv("PACKETSERVER_THREADS", "5")
     assert run("serve").exit_code == 0

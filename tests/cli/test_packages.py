@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 from driving import HOST, Driver
 
-from packetserver.cli import package_commands
-from packetserver.cli.package_commands import Display, watch_packages
+from packetserver.cli import packages
+from packetserver.cli.packages import Display, watch_packages
 from packetserver.engine.assembly import build_engine
 from packetserver.errors import StoreUnavailable
 from packetserver.security.credentials import Credentials
@@ -110,4 +110,4 @@ def test_signals_are_as_before_afterwards(run, url, library):
     before = signal.getsignal(signal.SIGTERM)
     run("compile-packages")
     assert signal.getsignal(signal.SIGTERM) is before
-    assert package_commands.POLL_SECONDS > 0
+    assert packages.POLL_SECONDS > 0

@@ -1,26 +1,27 @@
-"""Gunicorn, set up for packets: threads, time to finish, and no more trust than needed."""
+"""Gunicorn, set up for packets: threads, time to finish, and no more trust than needed.
+
+`packetserver serve` uses all of it. A configuration file of gunicorn can import the same names.
+"""
 
 from __future__ import annotations
 
 import logging
 import os
+import shutil
+import tempfile
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
 import click
 from gunicorn.app.base import BaseApplication  # type: ignore[import-untyped]
+from gunicorn.glogging import Logger  # type: ignore[import-untyped]
 
 from packetserver.errors import PacketServerError
 from packetserver.http.files import allow_files, possible_connections
-from packetserver.operation.gunicorn_hooks import (
-    PlainLogger,
-    child_exit,
-    make_metrics_folder,
-    post_worker_init,
-    remove_metrics_folder,
-)
 from packetserver.operation.logs import configure_logging
+from packetserver.operation.readiness import STOP
+from packetserver.operation.start_checks import FOLDER_VARIABLE
 from packetserver.setting_kinds import UNIX
 from packetserver.settings import Settings
 
@@ -40,7 +41,8 @@ MOST_HEADERS = 100
 LONGEST_HEADER = 8190
 """Bytes; the bodies of packets have a limit of their own (max_body_bytes)."""
 
-MEMORY_FOLDER = Path("/dev/shm")  # noqa: S108 - gunicorn makes its own unguessable file there
+MEMORY_FOLDER = Path("/dev/shm")  # noqa: S108 - what is made there has an unguessable name
+PREFIX = "packetserver-metrics-"
 
 
 class PacketApplication(BaseApplication):  # type: ignore[misc]
@@ -111,7 +113,8 @@ def gunicorn_options(settings: Settings) -> Mapping[str, Any]:
         "limit_request_line": LONGEST_REQUEST_LINE,
         "limit_request_fields": MOST_HEADERS,
         "limit_request_field_size": LONGEST_HEADER,
-        "worker_tmp_dir": _heartbeat_folder(),
+        # On a slow disk, a worker's signs of life would look like silence.
+        "worker_tmp_dir": _text(_memory_folder()),
         "loglevel": settings.log_level,
         "accesslog": None,
         "logger_class": PlainLogger,
@@ -132,10 +135,9 @@ def gunicorn_options(settings: Settings) -> Mapping[str, Any]:
     }
 
 
-def _heartbeat_folder() -> str | None:
-    """A folder in memory where there is one: a slow disk must not look like a silent worker."""
-    usable = MEMORY_FOLDER.is_dir() and os.access(MEMORY_FOLDER, os.W_OK | os.X_OK)
-    return str(MEMORY_FOLDER) if usable else None
+def _memory_folder() -> Path | None:
+    """A folder in memory, where there is one that can be written."""
+    return MEMORY_FOLDER if os.access(MEMORY_FOLDER, os.W_OK | os.X_OK) else None
 
 
 def _set_up(worker: Any, settings: Settings) -> None:
@@ -166,3 +168,50 @@ def _announce(server: Any, settings: Settings) -> None:
 def _is_local(listener: Any) -> bool:
     """Whether it is a socket in the file system, which has no paths of HTTP."""
     return str(listener).startswith("unix:")
+
+
+class PlainLogger(Logger):  # type: ignore[misc]
+    """Gunicorn's logger without handlers of its own: its lines go where all others go."""
+
+    def setup(self, cfg: Any) -> None:
+        """Set up what gunicorn does, and leave the writing to whoever set up the log."""
+        super().setup(cfg)
+        for logger in (self.error_log, self.access_log):
+            logger.handlers.clear()
+            logger.propagate = True
+
+
+def make_metrics_folder() -> Path | None:
+    """Make the folder that processes count in, before any of them starts.
+
+    Returns what is to be removed in the end: None when the operator has named a folder of his own.
+    """
+    if os.environ.get(FOLDER_VARIABLE):
+        return None
+    folder = Path(tempfile.mkdtemp(prefix=PREFIX, dir=_memory_folder()))
+    os.environ[FOLDER_VARIABLE] = str(folder)
+    return folder
+
+
+def remove_metrics_folder(folder: Path | None) -> None:
+    """Remove what `make_metrics_folder` has made."""
+    if folder is not None:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def post_worker_init(worker: Any) -> None:
+    """A worker begins: /readyz goes by whether it is being stopped."""
+    STOP.follow(worker)
+
+
+def child_exit(server: Any, worker: Any) -> None:
+    """A worker is gone: what it was doing counts no longer, what it has done still does."""
+    if not os.environ.get(FOLDER_VARIABLE):
+        return
+    # prometheus_client reads the variable when it is imported, so not before it is set.
+    from prometheus_client.multiprocess import mark_process_dead  # noqa: PLC0415
+
+    try:
+        mark_process_dead(worker.pid)  # type: ignore[no-untyped-call]
+    except OSError:
+        logging.getLogger(__name__).exception("The metrics of process %s remain", worker.pid)

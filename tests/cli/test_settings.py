@@ -1,6 +1,6 @@
 import pytest
 
-from packetserver.cli.setting_texts import shown_url, shown_value
+from packetserver.cli.settings import shown_url, shown_value
 from packetserver.settings import SETTINGS, Settings
 
 

@@ -1,12 +1,21 @@
-"""The first page of the reference: how to read the others, and all objects by area."""
+"""`catalogue`: what the server knows of objects, checked and shown."""
 
 from __future__ import annotations
 
+import difflib
 from collections.abc import Iterator
 from itertools import groupby
+from pathlib import Path
+
+import click
 
 from packetserver.catalogue.model import Catalogue, ObjectType
-from packetserver.cli.catalogue_wording import code
+from packetserver.cli.catalogue_pages import INDEX, object_page
+from packetserver.cli.catalogue_words import code
+from packetserver.cli.program import Section, examples
+from packetserver.engine.assembly import load_schema
+from packetserver.errors import ProvisionError
+from packetserver.store.schema import Schema
 
 MARK = "<!-- Written by `packetserver catalogue docs`: what is changed here is lost. -->"
 
@@ -90,3 +99,79 @@ def index_page(catalogue: Catalogue) -> Iterator[str]:
 def _entry(described: ObjectType) -> str:
     link = f"[{described.element}]({described.element}.md)"
     return f"{link}, {code(described.list_element)}" if described.list_element else link
+
+
+def pages(schema: Schema) -> Iterator[tuple[str, str]]:
+    """The files of the reference as (name, text): the index, and one for each object."""
+    yield INDEX, _text(index_page(schema.catalogue))
+    for each in schema.catalogue.objects.values():
+        yield f"{each.element}.md", _text((MARK, *object_page(schema, each)))
+
+
+def _text(lines: Iterator[str] | tuple[str, ...]) -> str:
+    return "\n".join(lines) + "\n"
+
+
+def write_pages(schema: Schema, folder: Path) -> int:
+    """Write the files into a folder, in place of those that were written before; returns how many.
+
+    A file that is not one of these stays.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    files = dict(pages(schema))
+    for old in folder.glob("*.md"):
+        if old.name not in files and old.read_text(encoding="utf-8").startswith(MARK):
+            old.unlink()
+    for name, text in files.items():
+        (folder / name).write_text(text, encoding="utf-8")
+    return len(files)
+
+
+@click.group("catalogue", cls=Section, epilog=examples("packetserver catalogue show account"))
+def catalogue() -> None:
+    """Look at the catalogue: the objects that clients may send and ask for."""
+
+
+@catalogue.command(epilog=examples("packetserver catalogue check"))
+def check() -> None:
+    """Load the whole catalogue and look for mistakes.
+
+    The first one is told with its file and object, and the exit code is 1.
+    """
+    loaded = load_schema().catalogue
+    click.echo(f"{len(loaded.objects)} objects, {len(loaded.tables)} tables: no mistakes")
+
+
+@catalogue.command(
+    epilog=examples("packetserver catalogue show account", "packetserver catalogue show ticketList")
+)
+@click.argument("element")
+def show(element: str) -> None:
+    """Show what a client may send of ELEMENT and ask for, with a packet for each action.
+
+    ELEMENT is the name of an object or of its list, as it stands in a packet.
+    """
+    schema = load_schema()
+    target = schema.catalogue.target(element)
+    if target is None:
+        targets = schema.catalogue.targets
+        close = difflib.get_close_matches(element, targets, n=3, cutoff=0.5)
+        hint = f"; did you mean {' or '.join(close)}?" if close else ""
+        raise ProvisionError(f"the catalogue has no element {element}{hint}")
+    click.echo("\n".join(object_page(schema, target.object)))
+
+
+@catalogue.command(epilog=examples("packetserver catalogue docs --into docs/objects"))
+@click.option(
+    "--into",
+    type=click.Path(file_okay=False, path_type=Path),
+    default=Path("docs/objects"),
+    show_default=True,
+    help="The folder, which is made if need be.",
+)
+def docs(into: Path) -> None:
+    """Write the reference for everybody who writes a client: a page for each object.
+
+    README.md there is the first page. Pages of objects that are no more are removed.
+    """
+    click.echo(f"{write_pages(load_schema(), into)} pages in {into}")
