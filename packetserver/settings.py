@@ -8,23 +8,40 @@ and of the README.
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping
+import tomllib
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from difflib import get_close_matches
 from ipaddress import IPv4Network, IPv6Network
 from pathlib import Path
 from typing import Any
 
 from packetserver import setting_kinds as kinds
+from packetserver.errors import SettingsError
 from packetserver.setting_kinds import Kind, Value
-from packetserver.setting_sources import (
-    CONFIG_VARIABLE,
-    PREFIX,
-    SettingLine,
-    read_environment,
-    read_values,
-)
 
-__all__ = ["CONFIG_VARIABLE", "PREFIX", "SETTINGS", "SettingLine", "Settings", "load_settings"]
+PREFIX = "PACKETSERVER_"
+CONFIG_VARIABLE = PREFIX + "CONFIG"
+
+
+@dataclass(frozen=True, slots=True)
+class SettingLine:
+    """A line of the table of settings, as the help and the README show it."""
+
+    name: str
+    kind: Kind[Any]
+    default: Any
+    description: str
+
+    @property
+    def variable(self) -> str:
+        """The name in the environment."""
+        return PREFIX + self.name.upper()
+
+    @property
+    def default_text(self) -> str:
+        """The default as it would be written in the environment; empty when there is none."""
+        return "" if self.default is None else self.kind.write(self.default)
 
 
 def _setting(kind: Kind[Any], default: Value, description: str, *, shown: bool = True) -> Value:
@@ -271,7 +288,7 @@ class Settings:
 
         Raises SettingsError, as for any other source.
         """
-        values = read_values(stored, "the database", _BY_NAME)
+        values = _read_values(stored, "the database")
         open_names = {line.name for line in SETTINGS if not self._is_set(line)}
         return dataclasses.replace(
             self, **{name: value for name, value in values.items() if name in open_names}
@@ -295,5 +312,43 @@ def load_settings(environment: Mapping[str, str]) -> Settings:
     Raises SettingsError, which names the setting, its source and what is allowed. A variable that
     is empty counts as not set.
     """
-    values = read_environment(environment, _BY_NAME)
+    variables = {
+        name.removeprefix(PREFIX).lower(): text
+        for name, text in environment.items()
+        if name.startswith(PREFIX) and name != CONFIG_VARIABLE and text.strip()
+    }
+    values = {
+        **_read_file(environment.get(CONFIG_VARIABLE, "")),
+        **_read_values(variables, "the environment", lambda name: PREFIX + name.upper()),
+    }
     return Settings(**values, given=frozenset(values))
+
+
+def _read_file(path: str) -> dict[str, Any]:
+    if not path.strip():
+        return {}
+    try:
+        content = tomllib.loads(Path(path).read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        raise SettingsError(f"{CONFIG_VARIABLE} must name a TOML file: {path}: {error}") from error
+    return _read_values(content, path)
+
+
+def _read_values(
+    found: Mapping[str, object], source: str, spelled: Callable[[str], str] = str
+) -> dict[str, Any]:
+    """Read what a source holds; ``spelled`` gives a setting's name as that source spells it."""
+    return {name: _read_value(name, value, source, spelled) for name, value in found.items()}
+
+
+def _read_value(name: str, value: object, source: str, spelled: Callable[[str], str]) -> Any:
+    line = _BY_NAME.get(name)
+    if line is None:
+        close = get_close_matches(name.lower(), _BY_NAME, n=1)
+        advice = f"did you mean {spelled(close[0])}?" if close else "the README lists them"
+        raise SettingsError(f"{spelled(name)} in {source} is no setting: {advice}")
+    try:
+        return line.kind.read(value)
+    except ValueError as error:
+        # The value itself is not told: it may hold a password.
+        raise SettingsError(f"{spelled(name)} in {source} must be {line.kind.allowed}") from error

@@ -12,17 +12,20 @@ from sqlalchemy.engine import make_url
 from packetserver.cli.identities import audit_command
 from packetserver.cli.program import current_settings, examples
 from packetserver.errors import BackupError
-from packetserver.provision.installation import Condition, condition_of, is_in_memory
-from packetserver.settings import Settings
-from packetserver.store.backup import (
+from packetserver.provision.backup import (
+    NamedFile,
     copy_database,
     is_in_use,
+    named_files,
+    pack_files,
     publish,
     replace,
     require_free,
     staged,
+    unpack_files,
 )
-from packetserver.store.backup_files import NamedFile, named_files, pack_files, unpack_files
+from packetserver.provision.installation import Condition, condition_of, is_in_memory
+from packetserver.settings import Settings
 from packetserver.store.database import Database
 
 FILES = ".files.tar"

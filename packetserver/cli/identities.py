@@ -13,9 +13,7 @@ import click
 
 from packetserver.errors import ProvisionError
 from packetserver.provision.installation import open_installation
-from packetserver.provision.rows import Rows
-from packetserver.provision.sync_clients import SyncClients
-from packetserver.provision.users import Users
+from packetserver.provision.people import StampedRows, SyncClients, Users
 from packetserver.security.audit import DONE, Audit, operator
 from packetserver.settings import Settings
 from packetserver.store.unit_of_work import unit_of_work
@@ -48,7 +46,7 @@ def identities(settings: Settings, *, writes: bool = True) -> Iterator[Identitie
         open_installation(settings) as installation,
         unit_of_work(installation.database, writes=writes) as work,
     ):
-        rows = Rows(installation.schema, work.connection, installation.now())
+        rows = StampedRows(installation.schema, work.connection, installation.now())
         users = Users(rows, installation.zone)
         yield Identities(users, SyncClients(rows, users))
         work.commit()

@@ -15,9 +15,7 @@ from packetserver.engine.assembly import preferences_of
 from packetserver.errors import ProvisionError, RecordRefused
 from packetserver.provision.file import Entry, ProvisionFile, read_provision_file
 from packetserver.provision.installation import Installation, open_installation
-from packetserver.provision.rows import Rows
-from packetserver.provision.sync_clients import SyncClients
-from packetserver.provision.users import Users
+from packetserver.provision.people import StampedRows, SyncClients, Users
 from packetserver.settings import Settings
 from packetserver.store.kept_settings import TABLE, keep, read_kept
 from packetserver.store.unit_of_work import unit_of_work
@@ -110,7 +108,7 @@ def _apply(
     table = installation.schema.metadata.tables[TABLE]
     # The zone may be one that this very file has just set.
     preferences = preferences_of(settings.completed_by(read_kept(connection, table)))
-    rows = Rows(installation.schema, connection, preferences.now())
+    rows = StampedRows(installation.schema, connection, preferences.now())
     users = Users(rows, preferences.zone.key)
     return Summary(
         users=_apply_users(users, wanted.users),

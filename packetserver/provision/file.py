@@ -15,10 +15,10 @@ from typing import Any
 
 from packetserver import setting_kinds as kinds
 from packetserver.errors import ProvisionError
-from packetserver.provision.rows import LARGEST_ID
 from packetserver.setting_kinds import Kind
 from packetserver.store.folding import fold_name
 from packetserver.store.kept_settings import SERVER_NAMES, TIMEZONE
+from packetserver.store.new_keys import LARGEST_KEY
 
 IGNORED = "identity"
 """A part of the file that is for those who play packets, not for the server."""
@@ -69,7 +69,7 @@ def _read_expiry(value: object) -> datetime | None:
     return value.replace(microsecond=value.microsecond // 1000 * 1000)
 
 
-ID = kinds.count(1, LARGEST_ID)
+ID = kinds.count(1, LARGEST_KEY)
 NAME = Kind('a name, or "" for none', _read_text_or_nothing)
 SECRET = Kind("a text that is not empty", _read_secret)
 EXPIRY = Kind('a local date or time such as 2030-12-31, or "" for never', _read_expiry)
