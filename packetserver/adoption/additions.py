@@ -30,12 +30,12 @@ from packetserver.adoption.differences import Finding, Topic, WireNames
 from packetserver.adoption.found import FoundTable
 from packetserver.catalogue.loader import read_defaults
 from packetserver.catalogue.model import Catalogue, Column, Table
-from packetserver.store.defaults import default_rows
 from packetserver.store.folding import folding_of
 from packetserver.store.guid_columns import SYSTEM
 from packetserver.store.key_sequences import next_value, quoted_sequence
 from packetserver.store.names import NameColumn, find_twins, hold, is_held, listed, name_columns
 from packetserver.store.schema import Schema
+from packetserver.store.setup import default_rows
 from packetserver.store.tables import LONGEST_NAME, build_tables
 
 OWN_ROWS = (("access", "user_id", "the user 0"), ("organization", "org_id", "the own company"))

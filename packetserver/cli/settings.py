@@ -13,7 +13,7 @@ from packetserver.errors import ProvisionError, StoreUnavailable
 from packetserver.provision.installation import open_installation
 from packetserver.setting_kinds import DATABASE_URL
 from packetserver.settings import CONFIG_VARIABLE, SETTINGS, SettingLine, Settings
-from packetserver.store.kept_settings import SERVER_NAMES, TIMEZONE
+from packetserver.store.setup import SERVER_NAMES, TIMEZONE
 
 MASK = "***"
 HIDDEN = "hidden"

@@ -25,12 +25,12 @@ from packetserver.errors import CatalogueError
 from packetserver.security.authentication import Authenticator
 from packetserver.security.remembered import RememberedCredentials
 from packetserver.settings import Settings
+from packetserver.store.connections import limits_of
 from packetserver.store.database import Database
-from packetserver.store.file_library import FileLibrary
-from packetserver.store.kept_settings import TABLE, read_kept
-from packetserver.store.limits import limits_of
+from packetserver.store.files import FileLibrary
 from packetserver.store.replica import Replica
 from packetserver.store.schema import Schema, build_schema
+from packetserver.store.setup import SETTINGS_TABLE, read_kept
 
 logger = logging.getLogger(__name__)
 
@@ -62,7 +62,7 @@ def open_database(settings: Settings, schema: Schema) -> tuple[Database, Setting
     """
     first = Database(settings.database_url)
     with closing(first), first.connect() as connection:
-        kept = read_kept(connection, schema.metadata.tables[TABLE])
+        kept = read_kept(connection, schema.metadata.tables[SETTINGS_TABLE])
     complete = settings.completed_by(kept)
     database = Database(complete.database_url, zone_name(complete), limits_of(complete))
     return database, complete

@@ -17,7 +17,7 @@ from packetserver.engine.rights import EVERYTHING_PROTECTED, Held, Policy, Right
 from packetserver.engine.unheeded import Unheeded
 from packetserver.security.audit import Audit
 from packetserver.security.principal import Principal
-from packetserver.store.file_library import FileLibrary
+from packetserver.store.files import FileLibrary
 from packetserver.store.parameters import CLIENT, NO_CLIENT, PRESENT, READER
 from packetserver.store.plans import Plan, output_elements
 from packetserver.store.row_locks import TouchedRows

@@ -15,8 +15,7 @@ from packetserver.engine.validation import REQUIRED, Writing, validate
 from packetserver.engine.ways import ADD
 from packetserver.errors import ItemMessage, TransactionFailure, ValueNotOfType
 from packetserver.security.principal import Principal, PrincipalKind
-from packetserver.store.file_library import VERSIONS, ReceivedFile
-from packetserver.store.file_names import fitted_name, safe_name
+from packetserver.store.files import VERSIONS, ReceivedFile, fitted_name, safe_name
 
 FOLDERS, USERS = "project_folders", "access"
 SUBJECT, CLIENT_NAME = "subject", "clientFilename"

@@ -30,8 +30,7 @@ from packetserver.security.attempts import REFUSAL
 from packetserver.security.audit import DENIED, proved
 from packetserver.security.credentials import Credentials
 from packetserver.store.database import Database
-from packetserver.store.file_library import ReceivedFile, is_kept, keep
-from packetserver.store.file_names import new_name
+from packetserver.store.files import ReceivedFile, is_kept, keep, new_name
 from packetserver.store.rows import Rows
 from packetserver.store.schema import Schema
 from packetserver.store.unit_of_work import UnitOfWork, repeated, unit_of_work

@@ -23,8 +23,7 @@ from packetserver.errors import ItemMessage, PacketServerError, RecordRefused, T
 from packetserver.security.clients import principal_of_client
 from packetserver.security.credentials import Credentials
 from packetserver.store.database import Database
-from packetserver.store.file_library import LARGEST_SIZE, FileLibrary, ReceivedFile
-from packetserver.store.file_names import new_name
+from packetserver.store.files import LARGEST_SIZE, FileLibrary, ReceivedFile, new_name
 from packetserver.store.guid_columns import SYSTEM
 from packetserver.store.rows import Rows
 from packetserver.store.schema import Schema

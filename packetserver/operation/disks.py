@@ -9,7 +9,7 @@ import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
-from packetserver.store.free_space import existing, room_for
+from packetserver.store.files import existing, room_for
 
 logger = logging.getLogger(__name__)
 

@@ -15,7 +15,7 @@ from packetserver.operation.disks import Disks
 from packetserver.protocols.front.spools import Spools
 from packetserver.provision.installation import require_ready
 from packetserver.store.database import Database
-from packetserver.store.free_space import MOST_LEFT_ALONE
+from packetserver.store.files import MOST_LEFT_ALONE
 
 logger = logging.getLogger(__name__)
 

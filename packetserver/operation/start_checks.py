@@ -24,7 +24,7 @@ from packetserver.operation.findings import Check
 from packetserver.protocols.front.spools import require_own, spool_folder
 from packetserver.setting_kinds import UNIX
 from packetserver.settings import PREFIX, Settings
-from packetserver.store.free_space import existing
+from packetserver.store.files import existing
 
 FOLDER_VARIABLE = "PROMETHEUS_MULTIPROC_DIR"
 """Names the folder in which the processes of a server count together."""

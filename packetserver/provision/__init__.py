@@ -17,7 +17,7 @@ from packetserver.provision.file import Entry, ProvisionFile, read_provision_fil
 from packetserver.provision.installation import Installation, open_installation
 from packetserver.provision.people import StampedRows, SyncClients, Users
 from packetserver.settings import Settings
-from packetserver.store.kept_settings import TABLE, keep, read_kept
+from packetserver.store.setup import SETTINGS_TABLE, keep, read_kept
 from packetserver.store.unit_of_work import unit_of_work
 
 FOREIGN = (
@@ -81,9 +81,9 @@ def _keep(
 ) -> Counter[Outcome]:
     if not wanted.kept:
         return Counter()
-    if not inspect(connection).has_table(TABLE):
+    if not inspect(connection).has_table(SETTINGS_TABLE):
         raise ProvisionError(FOREIGN)
-    table = installation.schema.metadata.tables[TABLE]
+    table = installation.schema.metadata.tables[SETTINGS_TABLE]
     stored = read_kept(connection, table)
     outcomes = {name: _outcome(stored.get(name), text) for name, text in wanted.kept.items()}
     for name, outcome in outcomes.items():
@@ -105,7 +105,7 @@ def _apply(
     wanted: ProvisionFile,
     kept: Counter[Outcome],
 ) -> Summary:
-    table = installation.schema.metadata.tables[TABLE]
+    table = installation.schema.metadata.tables[SETTINGS_TABLE]
     # The zone may be one that this very file has just set.
     preferences = preferences_of(settings.completed_by(read_kept(connection, table)))
     rows = StampedRows(installation.schema, connection, preferences.now())

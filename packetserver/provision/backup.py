@@ -25,8 +25,8 @@ from pathlib import Path, PurePath
 from urllib.parse import quote
 
 from packetserver.errors import BackupError, Outage
-from packetserver.store.file_names import place_of
-from packetserver.store.outages import outage_of_code
+from packetserver.store.failures import outage_of_code
+from packetserver.store.files import place_of
 
 BESIDE = ("-journal", "-wal", "-shm")
 """How the names of the files end that SQLite keeps beside a database."""

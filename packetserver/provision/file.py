@@ -17,8 +17,8 @@ from packetserver import setting_kinds as kinds
 from packetserver.errors import ProvisionError
 from packetserver.setting_kinds import Kind
 from packetserver.store.folding import fold_name
-from packetserver.store.kept_settings import SERVER_NAMES, TIMEZONE
 from packetserver.store.new_keys import LARGEST_KEY
+from packetserver.store.setup import SERVER_NAMES, TIMEZONE
 
 IGNORED = "identity"
 """A part of the file that is for those who play packets, not for the server."""
@@ -38,7 +38,7 @@ class Entry:
 class ProvisionFile:
     """A file that is right in itself; whether its roles and users exist is not known yet.
 
-    ``kept`` are texts by the names of packetserver.store.kept_settings.
+    ``kept`` are texts by the names of packetserver.store.setup.
     """
 
     kept: Mapping[str, str]

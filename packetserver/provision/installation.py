@@ -22,9 +22,8 @@ from packetserver.settings import Settings
 from packetserver.store.database import Database
 from packetserver.store.folding import NO_LETTERS, folding_of
 from packetserver.store.grants import lack_for_preparing, lack_for_serving, require
-from packetserver.store.kept_settings import TABLE
 from packetserver.store.schema import Schema
-from packetserver.store.setup import MIGRATIONS, prepare_database
+from packetserver.store.setup import MIGRATIONS, SETTINGS_TABLE, prepare_database
 
 NAMED = 3
 """How many missing tables an error names."""
@@ -172,7 +171,9 @@ def require_ready(connection: Connection, schema: Schema) -> None:
 
 def _require_tables(connection: Connection, schema: Schema) -> None:
     """A database of the original is served as it is, if it has all tables but our own."""
-    missing = set(schema.catalogue.tables) - set(inspect(connection).get_table_names()) - {TABLE}
+    missing = (
+        set(schema.catalogue.tables) - set(inspect(connection).get_table_names()) - {SETTINGS_TABLE}
+    )
     if missing:
         names = ", ".join(sorted(missing)[:NAMED]) + (", …" if len(missing) > NAMED else "")
         raise ProvisionError(f"the database {Condition.FOREIGN.value}, and lacks {names}")

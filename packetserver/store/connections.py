@@ -3,29 +3,168 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import pathlib
+import re
 import select
+import socket
 import sqlite3
+import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
 from functools import partial
-from typing import Any, NamedTuple
+from typing import Any, BinaryIO, NamedTuple
 
 import psycopg
 import sqlalchemy
+from psycopg import pq
 from psycopg.conninfo import make_conninfo
+from psycopg.errors import ConnectionTimeout
 from sqlalchemy import Engine, event
 from sqlalchemy.engine import URL, Dialect, ExceptionContext
 from sqlalchemy.exc import InvalidatePoolError
 from sqlalchemy.pool import ConnectionPoolEntry, PoolProxiedConnection
 
-from packetserver.errors import SettingsError
-from packetserver.store.connecting import connect
+from packetserver.errors import Outage, SettingsError
+from packetserver.settings import Settings
 from packetserver.store.direct import kept_cursor, leave_out_rows
+from packetserver.store.failures import NotConnected, outage_of_state
 from packetserver.store.folding import define_functions, learn_folding
-from packetserver.store.limits import Limits
+
+IDLE_TRANSACTION_SECONDS = 60
+"""How long PostgreSQL waits for the next statement of a transaction of the server.
+
+Between two statements there is only computing, so nothing but a process that hangs, or a machine
+that is gone, takes so long; and meanwhile it would keep what it has locked.
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """Times in seconds; 0 means without limit.
+
+    A process may have twice ``pool_size`` connections for a moment, and keeps ``pool_size`` of
+    them. ``lock_seconds`` is how long a statement waits for what another transaction has locked,
+    ``statement_seconds`` how long it may take in all. The latter is only known to PostgreSQL, as
+    is ``idle_transaction_seconds``.
+    """
+
+    pool_size: int = 8
+    connect_seconds: int = 5
+    lock_seconds: int = 30
+    statement_seconds: int = 0
+    idle_transaction_seconds: int = 0
+
+
+def limits_of(settings: Settings) -> Limits:
+    """The limits of a server; commands that are given by hand may take longer."""
+    return Limits(
+        pool_size=settings.pool_size or settings.threads,
+        connect_seconds=settings.connect_timeout_seconds,
+        lock_seconds=settings.lock_timeout_seconds,
+        statement_seconds=settings.statement_timeout_seconds,
+        idle_transaction_seconds=IDLE_TRANSACTION_SECONDS,
+    )
+
+
+REFUSED = re.compile(rb'^B\t\d+\tErrorResponse\t.*? C "([0-9A-Z]{5})"', re.MULTILINE)
+"""A line of the trace: the server refuses the connection, with a code of SQL."""
+
+OF_DRIVER = frozenset(
+    {"autocommit", "context", "cursor_factory", "prepare_threshold", "row_factory"}
+)
+"""Options of a connection that are the driver's, and not libpq's."""
+
+NOBODY_THERE = frozenset({errno.ECONNREFUSED, errno.ENOENT, errno.ENOTSOCK})
+WAITING = {pq.PollingStatus.READING: select.POLLIN, pq.PollingStatus.WRITING: select.POLLOUT}
+LONGEST_SECONDS = 5.0
+
+MARKED = "the host or the database is given with an @; one within the password is written as %40"
+
+
+def connect(dialect: Any, record: Any, arguments: Any, options: Any) -> Any:
+    """A connection of the driver, as SQLAlchemy's event `do_connect` asks for one.
+
+    Raises NotConnected.
+    """
+    try:
+        return dialect.connect(*arguments, **options)
+    except ConnectionTimeout as error:
+        raise NotConnected(Outage.TOO_SLOW, str(error)) from error
+    except psycopg.OperationalError as error:
+        of_libpq = {name: value for name, value in options.items() if name not in OF_DRIVER}
+        target = make_conninfo(*arguments, **of_libpq)
+        # One in the password that is not written as %40 has moved a part of it into the name.
+        has_mark = any("@" in str(of_libpq.get(name, "")) for name in ("host", "dbname"))
+        raise NotConnected(_why(target), MARKED if has_mark else str(error)) from error
+
+
+def _why(target: str) -> Outage:
+    """Why PostgreSQL does not let the server connect, by the error's code, in whatever language.
+
+    The driver keeps the code of an error that comes before a connection is there to itself. Its
+    trace shows it, so whoever could not connect tries once more with a trace.
+    """
+    with tempfile.TemporaryFile() if not hasattr(os, "memfd_create") else _in_memory() as trace:
+        connection = _tried(target, trace)
+        try:
+            trace.seek(0)
+            codes = REFUSED.findall(trace.read())
+            if codes:
+                return outage_of_state(codes[-1].decode()) or Outage.NOT_LET_IN
+            if connection.needs_password:
+                return Outage.NO_PASSWORD
+            return _why_unreachable(connection)
+        finally:
+            connection.finish()
+
+
+def _in_memory() -> BinaryIO:
+    # On the disk there may be no room: that may be just what is wrong.
+    return os.fdopen(os.memfd_create("trace"), "w+b")
+
+
+def _tried(target: str, trace: BinaryIO) -> pq.abc.PGconn:
+    """A connection after an attempt, whose messages are in the trace."""
+    connection = pq.PGconn.connect_start(target.encode())
+    if connection.status == pq.ConnStatus.BAD:
+        return connection
+    connection.trace(trace.fileno())
+    connection.set_trace_flags(pq.Trace.SUPPRESS_TIMESTAMPS)
+    until = time.monotonic() + LONGEST_SECONDS
+    while time.monotonic() < until:
+        events = WAITING.get(pq.PollingStatus(connection.connect_poll()))
+        if events is None:
+            break
+        watched = select.poll()
+        watched.register(connection.socket, events)
+        watched.poll(1000)
+    connection.untrace()
+    return connection
+
+
+def _why_unreachable(connection: pq.abc.PGconn) -> Outage:
+    """Why not even the machine answers, or nothing on it."""
+    host, port = connection.hostaddr.decode() or connection.host.decode(), connection.port.decode()
+    try:
+        if host.startswith(("/", "@")):
+            with socket.socket(socket.AF_UNIX) as tried:
+                tried.settimeout(LONGEST_SECONDS)
+                tried.connect(f"{host}/.s.PGSQL.{port}")
+        else:
+            socket.create_connection((host or "localhost", int(port)), LONGEST_SECONDS).close()
+    except socket.gaierror:
+        return Outage.HOST_UNKNOWN
+    except TimeoutError:
+        return Outage.TOO_SLOW
+    except OSError as error:
+        return Outage.NOT_LISTENING if error.errno in NOBODY_THERE else Outage.AWAY
+    # It listens, and breaks off; or the two have no way of encryption in common.
+    return Outage.AWAY
+
 
 POOL_SECONDS = 10
 """How long a packet waits for a connection: less than the patience of most clients."""

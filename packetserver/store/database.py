@@ -12,9 +12,8 @@ from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import InvalidRequestError
 
 from packetserver.errors import Outage, SettingsError, StoreBusy, StoreUnavailable
-from packetserver.store.connections import USE, Use, open_server, open_sqlite
+from packetserver.store.connections import USE, Limits, Use, open_server, open_sqlite
 from packetserver.store.failures import translated_errors
-from packetserver.store.limits import Limits
 
 __all__ = ["Database", "translated_errors"]
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Select, select
 
-from packetserver.store.derivations.reading import value_column
+from packetserver.store.derivations.rows import value_column
 from packetserver.store.filters import chosen_order, conditions
 from packetserver.store.plans import Plan
 from packetserver.store.scope import Scope, Selection, reference_path

@@ -3,31 +3,112 @@
 from __future__ import annotations
 
 from argparse import Namespace
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from datetime import datetime
+from typing import Any
 
 from alembic import command
 from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
-from sqlalchemy import (
-    Connection,
-    Table,
-    func,
-    insert,
-    inspect,
-    select,
-)
+from sqlalchemy import Connection, Table, delete, func, insert, inspect, select
 
 from packetserver.catalogue.loader import read_defaults
 from packetserver.catalogue.model import NOW
 from packetserver.errors import ProvisionError
 from packetserver.store.database import Database
-from packetserver.store.defaults import default_rows
 from packetserver.store.guid_columns import SYSTEM
 from packetserver.store.names import hold_where_possible
 from packetserver.store.new_keys import counts_keys, keep_clear_of
 from packetserver.store.schema import Schema
 from packetserver.store.tables import build_tables
+
+SETTINGS_TABLE = "packetserver_setting"
+"""Facts that are kept in the database, because they belong to its records: zone, host names."""
+
+TIMEZONE = "timezone"
+SERVER_NAMES = "server_names"
+
+
+def read_kept(connection: Connection, table: Table) -> dict[str, str]:
+    """The kept facts by name; none when the database was never prepared."""
+    if not inspect(connection).has_table(table.name):
+        return {}
+    rows = connection.execute(select(table.c.name, table.c.value))
+    return {row.name: row.value for row in rows}
+
+
+def keep(connection: Connection, table: Table, name: str, value: str) -> None:
+    """Keep a fact in place of an earlier one."""
+    connection.execute(delete(table).where(table.c.name == name))
+    connection.execute(insert(table).values(name=name, value=value))
+
+
+Row = dict[str, Any]
+Content = Mapping[str, Any]
+
+VERBS = {"v": "view", "a": "add", "e": "edit", "d": "delete"}
+"""The letters of rights: a permission has these variants, a role holds these."""
+
+
+def default_rows(content: Content) -> Iterator[tuple[str, list[Row]]]:
+    """The tables of one file with their rows, in the order in which they can be inserted."""
+    if "role_permissions" in content:
+        yield from _role_rows(content)
+        return
+    for table, part in content.items():
+        yield table, list(_rows(part))
+
+
+def _rows(part: Content) -> Iterator[Row]:
+    columns = part["columns"]
+    for values in part["rows"]:
+        pairs = zip(columns, values, strict=True)
+        # An empty text stands for no value: TOML has no other word for it.
+        yield {column: value for column, value in pairs if value != ""}
+
+
+def _role_rows(content: Content) -> Iterator[tuple[str, list[Row]]]:
+    permissions = [_permission(row, content) for row in _rows(content["permissions"])]
+    roles = [_entered(row) for row in _rows(content["roles"])]
+    yield "permission_category", [_category(row) for row in _rows(content["categories"])]
+    yield "permission", permissions
+    yield "role", roles
+    by_name = {row["permission"]: row["permission_id"] for row in permissions}
+    ids = {row["role"]: row["role_id"] for row in roles}
+    held = content["role_permissions"]
+    yield (
+        "role_permission",
+        [
+            {"role_id": ids[role], "permission_id": by_name[name], **_flags("role", rights)}
+            for role, rights_by_name in held.items()
+            for name, rights in rights_by_name.items()
+        ],
+    )
+
+
+def _category(row: Row) -> Row:
+    flags = row.pop("flags", [])
+    return {**row, "active": row.get("enabled", True), **dict.fromkeys(flags, True)}
+
+
+def _permission(row: Row, content: Content) -> Row:
+    rights = row.pop("rights")
+    viewable = row["permission"] in content.get("viewpoints", {}).get("permissions", [])
+    return {
+        **row,
+        "active": row.get("enabled", True),
+        "viewpoints": viewable,
+        **_flags("permission", rights),
+    }
+
+
+def _entered(row: Row) -> Row:
+    return {"enteredby": 0, "modifiedby": 0, **row}
+
+
+def _flags(prefix: str, rights: str) -> Row:
+    return {f"{prefix}_{verb}": letter in rights for letter, verb in VERBS.items()}
+
 
 MIGRATIONS = "packetserver.store:migrations"
 ORDER = ("base.toml", "roles.toml", "lookups.toml", "editors.toml")

@@ -15,8 +15,7 @@ from adoption.original_deviations import SERIAL, USED, Deviations
 from packetserver.catalogue.loader import read_defaults
 from packetserver.catalogue.model import NOW, Catalogue, Column, Table
 from packetserver.security.secrets import md5_of_password
-from packetserver.store.defaults import default_rows
-from packetserver.store.setup import ORDER
+from packetserver.store.setup import ORDER, default_rows
 
 OURS = {
     *("sync_unconfirmed", "sync_session", "sync_arrival", "sync_number", "trashed_part"),

@@ -19,7 +19,7 @@ from packetserver.engine.process import Engine
 from packetserver.errors import PacketTooLarge, StoreUnavailable
 from packetserver.security.credentials import Credentials
 from packetserver.store.connections import USE
-from packetserver.store.file_library import FileLibrary
+from packetserver.store.files import FileLibrary
 from packetserver.store.unit_of_work import UnitOfWork
 
 ADDRESS = "192.0.2.7"
@@ -328,7 +328,7 @@ def test_a_folder_that_cannot_be_synced_keeps_no_file(
         return opened(path, flags, *more, **named)
 
     with monkeypatch.context() as broken:
-        broken.setattr("packetserver.store.file_library.os.open", refuse_folders)
+        broken.setattr("packetserver.store.files.os.open", refuse_folders)
         with pytest.raises(StoreUnavailable):
             counter.send(item=ticket)
     assert_nothing_is_left(counter, ticket)

@@ -21,8 +21,7 @@ from whole.served import AUTHENTICATION, PATH, served
 from databases import Databases, running_postgres
 from packetserver.errors import Outage, StoreUnavailable
 from packetserver.store.database import Database
-from packetserver.store.failures import translated_errors
-from packetserver.store.outages import BY_CODE, BY_STATE, ONLY_AT_CONNECTING
+from packetserver.store.failures import BY_CODE, BY_STATE, ONLY_AT_CONNECTING, translated_errors
 from packetserver.store.schema import Schema
 
 AT_STATEMENTS = sorted(BY_STATE.keys() - ONLY_AT_CONNECTING)

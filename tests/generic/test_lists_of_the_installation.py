@@ -8,7 +8,7 @@ from making import Maker, creatable
 from people import People
 
 from packetserver.catalogue.loader import load_catalogue, read_defaults
-from packetserver.store.defaults import default_rows
+from packetserver.store.setup import default_rows
 
 CATALOGUE = load_catalogue()
 STORED = creatable(CATALOGUE)

@@ -19,7 +19,7 @@ from packetserver.engine.process import Engine
 from packetserver.operation.doctor import examine
 from packetserver.operation.findings import Check, Health
 from packetserver.settings import Settings
-from packetserver.store.defaults import default_rows
+from packetserver.store.setup import default_rows
 
 CATALOGUE = load_catalogue()
 

@@ -17,7 +17,7 @@ from hostile.forms import BOUNDARY, CLOSING, MULTIPART, OPENING, form, part
 
 from packetserver.errors import PacketServerError
 from packetserver.protocols.packet.package_zip import unpacked
-from packetserver.store.file_names import NAME
+from packetserver.store.files import NAME
 
 # One process for them all: what they share takes longer to make than most of them take.
 pytestmark = pytest.mark.xdist_group("hostile files")

@@ -10,13 +10,12 @@ from pathlib import Path
 
 import pytest
 
-from packetserver.store.abandoned_files import YOUNG_SECONDS
-from packetserver.store.file_library import INCOMING, FileLibrary
+from packetserver.store.files import INCOMING, YOUNG_SECONDS, FileLibrary
 
 RECEIVES = """
 import sys
 from pathlib import Path
-from packetserver.store.file_library import FileLibrary
+from packetserver.store.files import FileLibrary
 with FileLibrary(Path(sys.argv[1]), 10**6).received([b"x" * 1000]):
     print("received", flush=True)
     sys.stdin.read()

@@ -17,9 +17,8 @@ from databases import Databases
 from packetserver.errors import SettingsError, StoreBusy, StoreUnavailable
 from packetserver.settings import Settings
 from packetserver.store import connections
-from packetserver.store.connections import NOTICING_A_DEAD_HOST
+from packetserver.store.connections import NOTICING_A_DEAD_HOST, Limits, limits_of
 from packetserver.store.database import Database
-from packetserver.store.limits import Limits, limits_of
 from packetserver.store.unit_of_work import unit_of_work
 
 PARAMETERS = ("lock_timeout", "statement_timeout", "idle_in_transaction_session_timeout")

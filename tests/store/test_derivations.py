@@ -7,9 +7,8 @@ from typing import Any
 
 import pytest
 
-from packetserver.store.derivations.numbers import plain, rounded
 from packetserver.store.derivations.people import FORMS
-from packetserver.store.derivations.versions import next_version
+from packetserver.store.derivations.values import next_version, plain, rounded
 from packetserver.store.derived import DERIVATIONS
 from packetserver.store.scope import Selection
 

@@ -25,7 +25,7 @@ from whole.served import account, answer_on, head, packet, served
 from packetserver.engine.answers import RecordSink, Response
 from packetserver.engine.packet import Options, Packet
 from packetserver.security.credentials import Credentials
-from packetserver.store.file_library import FileLibrary
+from packetserver.store.files import FileLibrary
 
 IN_TIME = 60
 """Seconds after which a test has failed."""

@@ -19,8 +19,8 @@ from packetserver.engine.turns import removal_strength
 from packetserver.engine.validation import Writing
 from packetserver.engine.ways import DELETE
 from packetserver.errors import TransactionFailure
-from packetserver.store.file_library import VERSIONS as FILE_VERSIONS
-from packetserver.store.file_library import release
+from packetserver.store.files import VERSIONS as FILE_VERSIONS
+from packetserver.store.files import release
 from packetserver.store.rows import Rows
 
 DELETED = "delete"

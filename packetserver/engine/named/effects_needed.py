@@ -11,7 +11,7 @@ from packetserver.engine.effects import before, instead
 from packetserver.engine.named.rules_belonging import related
 from packetserver.engine.validation import Writing
 from packetserver.errors import TransactionFailure
-from packetserver.store.defaults import default_rows
+from packetserver.store.setup import default_rows
 
 
 @instead("keep_needed")

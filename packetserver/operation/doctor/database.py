@@ -25,9 +25,9 @@ from packetserver.settings import Settings
 from packetserver.store.database import Database
 from packetserver.store.folding import NO_LETTERS, folding_of
 from packetserver.store.grants import lack_for_preparing, lack_for_serving
-from packetserver.store.kept_settings import TABLE, TIMEZONE, read_kept
 from packetserver.store.names import all_of, find_twins, how_to_part, is_held, name_columns
 from packetserver.store.schema import Schema
+from packetserver.store.setup import SETTINGS_TABLE, TIMEZONE, read_kept
 
 NAMED = 5
 """How many missing tables and columns a finding names."""
@@ -148,7 +148,7 @@ def _some(names: list[str]) -> str:
 
 
 def _time_zone(opened: Opened) -> Iterator[Finding]:
-    kept = read_kept(opened.connection, opened.schema.metadata.tables[TABLE]).get(TIMEZONE)
+    kept = read_kept(opened.connection, opened.schema.metadata.tables[SETTINGS_TABLE]).get(TIMEZONE)
     used = zone_name(opened.settings)
     if opened.settings.timezone is None:
         yield warning(

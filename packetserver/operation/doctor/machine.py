@@ -13,7 +13,7 @@ from packetserver.operation.findings import Check, Finding, ok, warning, wrong
 from packetserver.operation.start_checks import Problem, problems_of_address, problems_of_files
 from packetserver.protocols.front.spools import spool_folder
 from packetserver.settings import Settings
-from packetserver.store.free_space import existing
+from packetserver.store.files import existing
 
 LITTLE_BYTES = 1024**3
 HARDLY_ANY_BYTES = 100 * 1024**2

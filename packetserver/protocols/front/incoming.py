@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 
 from packetserver.protocols.front.spools import Spools
-from packetserver.store.file_library import FileLibrary, ReceivedFile
+from packetserver.store.files import FileLibrary, ReceivedFile
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,7 +18,7 @@ from typing import IO
 from packetserver.errors import SettingsError, SpoolRefused
 from packetserver.protocols.front.spool_usage import usage_of
 from packetserver.settings import Settings
-from packetserver.store.free_space import room_for
+from packetserver.store.files import room_for
 
 
 class Spools:

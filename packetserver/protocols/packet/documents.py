@@ -32,7 +32,7 @@ from packetserver.protocols.packet.forms import (
 )
 from packetserver.protocols.packet.writer import FORBIDDEN
 from packetserver.security.credentials import Credentials
-from packetserver.store.file_library import ReceivedFile
+from packetserver.store.files import ReceivedFile
 
 logger = logging.getLogger(__name__)
 

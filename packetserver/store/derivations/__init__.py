@@ -1,14 +1,5 @@
 """The named derivations of fields; importing this package registers them all."""
 
-from packetserver.store.derivations import (
-    flags,
-    numbers,
-    people,
-    references,
-    rows,
-    texts,
-    times,
-    versions,
-)
+from packetserver.store.derivations import people, rows, values
 
-__all__ = ["flags", "numbers", "people", "references", "rows", "texts", "times", "versions"]
+__all__ = ["people", "rows", "values"]

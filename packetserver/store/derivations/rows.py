@@ -1,16 +1,172 @@
-"""Fields that are worked out from the rows of other tables that belong to the record."""
+"""What fields read of the record itself, and of the rows of other tables that belong to it.
+
+Those rows are always asked for within a subquery of their own.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import ColumnElement, func, or_, select
+from sqlalchemy import (
+    ColumnElement,
+    Exists,
+    FromClause,
+    ScalarSelect,
+    Select,
+    and_,
+    case,
+    func,
+    literal,
+    null,
+    or_,
+    select,
+)
 
 from packetserver.catalogue.model import Field, Named
-from packetserver.store.derivations.linked import Rows, linked_rows
-from packetserver.store.derived import Derived, derivation, present
-from packetserver.store.scope import Scope
+from packetserver.store.derived import DERIVATIONS, Derived, derivation, present
+from packetserver.store.scope import Scope, reference_path
+
+
+def reading(scope: Scope, name: str) -> Derived:
+    """How a field of the object is read, by its wire name; a secret reads as nothing.
+
+    Raises KeyError for a name that is no field.
+    """
+    field = scope.object.field(name)
+    if field is None:
+        raise KeyError(f"{scope.object.element} has no field {name}")
+    if field.secret:
+        return Derived((null(),))
+    named = field.derived or field.shown
+    if named is not None:
+        return DERIVATIONS[named.name](scope, field, named)
+    return Derived((scope.column(field.column or ""),))
+
+
+def value_column(scope: Scope, name: str) -> ColumnElement[Any]:
+    """The one column behind a field, stored or derived.
+
+    Raises KeyError for a field that is shaped out of several, or out of none.
+    """
+    derived = reading(scope, name)
+    if derived.show is not None or len(derived.columns) != 1:
+        raise KeyError(f"{scope.object.element}.{name} is more than a column")
+    return derived.columns[0]
+
+
+def own_column(scope: Scope, named: Named, argument: str = "of") -> ColumnElement[Any]:
+    """The column behind the field that an argument names."""
+    return value_column(scope, named.text(argument))
+
+
+def shown(derived: Derived, values: Sequence[Any]) -> Any:
+    """The value that the columns of a derivation make."""
+    return values[0] if derived.show is None else derived.show(*values)
+
+
+def of_value(scope: Scope, named: Named, show: Callable[[Any], Any]) -> Derived:
+    """What a function makes of the value of the field `of`; nothing of an empty one."""
+
+    def show_or_none(value: Any) -> Any:
+        return None if value is None else show(value)
+
+    return Derived((own_column(scope, named),), show_or_none)
+
+
+def filled(value: Any) -> bool:
+    """Whether there is a value: neither an empty column nor a blank text."""
+    return bool(value.strip()) if isinstance(value, str) else value is not None
+
+
+def joined(separator: str, *texts: str | None) -> str | None:
+    """The texts that are filled, with the separator between them; None when none is."""
+    return separator.join(text for text in texts if text is not None and filled(text)) or None
+
+
+@dataclass(frozen=True, slots=True)
+class Rows:
+    """The rows of ``name`` whose ``link`` equals ``on`` of the record: ``table`` is an alias."""
+
+    scope: Scope
+    name: str
+    table: FromClause
+    link: ColumnElement[Any]
+    on: ColumnElement[Any]
+    reads: str = ""
+    """What is read of them, where it is a column: names are shown to more than who sees the rows."""
+
+    @property
+    def seen(self) -> list[ColumnElement[bool]]:
+        """What they must be like to be seen by whoever asks."""
+        return self.scope.seen(self.name, self.table, self.reads)
+
+    @property
+    def key(self) -> ColumnElement[Any] | None:
+        """The key column of the rows, None when their table has none."""
+        name = self.scope.catalogue.tables[self.name].key
+        return None if name is None else self.table.c[name]
+
+    def column(self, path: str) -> ColumnElement[Any]:
+        """A column of the rows, or one that they reach, `column.column…`."""
+        return self.scope.follow(self.name, self.table, path)
+
+    def select(self, *columns: ColumnElement[Any]) -> Select[Any]:
+        """The record's rows, as a subquery of the record's query."""
+        found = select(*columns).select_from(self.table).where(self.link == self.on, *self.seen)
+        return found.correlate_except(self.table)
+
+    def exist(self, *conditions: ColumnElement[bool]) -> Exists:
+        """Whether the record has such a row for which the conditions hold too."""
+        return self.select(literal(1)).where(*conditions).exists()
+
+    def found(self, *conditions: ColumnElement[bool]) -> ColumnElement[bool]:
+        """The same, for conditions of a list.
+
+        The rows are gathered once: asking for every record would cost as much as all have rows.
+        """
+        links = select(self.link).select_from(self.table)
+        links = links.where(self.link.is_not(None), *self.seen, *conditions)
+        return and_(self.on.is_not(None), self.on.in_(links.correlate_except(self.table)))
+
+    def first(
+        self, path: str, flag: str = "", *conditions: ColumnElement[bool]
+    ) -> ScalarSelect[Any]:
+        """A column of the first row: those whose ``flag`` is true lead, then the lowest key does.
+
+        The rows of a table without a key are ordered by the column itself. ``conditions`` say
+        which rows count.
+        """
+        column = self.column(path)
+        order: list[ColumnElement[Any]] = [column if self.key is None else self.key]
+        if flag:
+            order.insert(0, case((self.table.c[flag].is_(True), 0), else_=1))
+        found = self.select(column).where(*conditions).order_by(*order)
+        return found.limit(1).scalar_subquery()
+
+
+def linked_rows(scope: Scope, named: Named, table: str = "") -> Rows:
+    """The rows that the arguments `table`, `link` and `on` describe.
+
+    `link` is the column of `table` that equals `on`, a column of the record (by default its key);
+    both may be paths through references.
+    """
+    name = table or named.text("table")
+    other = scope.other(name)
+    own = named.text("on")
+    on = reference_path(scope, own) if own else scope.key
+    return Rows(scope, name, other, scope.follow(name, other, named.text("link")), on)
+
+
+def row_of_key(scope: Scope, table: str, key: ColumnElement[Any], reads: str) -> Rows:
+    """The one row of a table that has a key, such as the one that a reference names.
+
+    ``reads`` is the column, or the path from it, that is read there.
+    """
+    other = scope.other(table)
+    column = reads.partition(".")[0]
+    return Rows(scope, table, other, other.c[scope.key_of(table)], key, column)
 
 
 @derivation("first_of")

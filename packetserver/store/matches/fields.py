@@ -9,7 +9,7 @@ from sqlalchemy import ColumnElement, func, or_
 
 from packetserver.catalogue.model import Field, Filter, Named
 from packetserver.errors import ValueNotOfType
-from packetserver.store.derivations.reading import value_column
+from packetserver.store.derivations.rows import value_column
 from packetserver.store.field_filters import OWN_GUID, READS
 from packetserver.store.filters import match
 from packetserver.store.guid_columns import own_guid

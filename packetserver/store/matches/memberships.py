@@ -8,7 +8,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, Select, or_, select
 
 from packetserver.catalogue.model import NOTHING, Filter, Named
-from packetserver.store.derivations.linked import linked_rows
+from packetserver.store.derivations.rows import linked_rows
 from packetserver.store.filters import match
 from packetserver.store.matches.comparing import compared_column
 from packetserver.store.scope import Scope, Selection

@@ -8,7 +8,7 @@ from sqlalchemy import ColumnElement, and_, false, or_, select
 
 from packetserver.catalogue.model import Filter, Named
 from packetserver.errors import RecordRefused
-from packetserver.store.derivations.linked import Rows, linked_rows
+from packetserver.store.derivations.rows import Rows, linked_rows
 from packetserver.store.filters import match
 from packetserver.store.matches.memberships import groups_of
 from packetserver.store.scope import Selection

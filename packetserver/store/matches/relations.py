@@ -7,7 +7,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, not_, or_
 
 from packetserver.catalogue.model import Filter, Named
-from packetserver.store.derivations.linked import linked_rows
+from packetserver.store.derivations.rows import linked_rows
 from packetserver.store.filters import match
 from packetserver.store.matches.comparing import COMPARISONS, database_value, yes_or_no
 from packetserver.store.matches.qualifying import WIDENING

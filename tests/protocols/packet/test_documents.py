@@ -28,7 +28,7 @@ from packetserver.engine.process import Engine
 from packetserver.errors import StoreUnavailable
 from packetserver.protocols.packet.documents import MOST_FIELD_BYTES
 from packetserver.settings import Settings
-from packetserver.store.file_library import FileLibrary
+from packetserver.store.files import FileLibrary
 
 PATH = "/ProcessDocument.do"
 LARGEST = 200_000

@@ -9,14 +9,20 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import fcntl
 import hashlib
 import logging
 import os
+import re
+import secrets
 import tempfile
+import time
+import unicodedata
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from pathlib import Path
+from datetime import datetime
+from pathlib import Path, PurePath
 from typing import IO
 
 from sqlalchemy import (
@@ -34,11 +40,124 @@ from sqlalchemy import (
 )
 
 from packetserver.errors import Outage, PacketTooLarge, StoreUnavailable
-from packetserver.store.abandoned_files import hold, remove_abandoned
-from packetserver.store.file_names import place_of
 from packetserver.store.unit_of_work import UnitOfWork
 
 logger = logging.getLogger(__name__)
+
+MOST_LEFT_ALONE = 256 * 1024**2
+SHARE_LEFT_ALONE = 20
+"""One byte of so many is left alone, but no more than the most: whoever else writes to the disk,
+the database first of all, must not be the one who finds it full."""
+
+
+def room_for(folder: Path, size: int, most_left_alone: int = MOST_LEFT_ALONE) -> bool:
+    """Whether so many bytes can be written in a folder, and as much is free then as is left alone.
+
+    Raises OSError when the folder cannot be asked.
+    """
+    told = os.statvfs(folder)
+    left_alone = min(most_left_alone, told.f_blocks * told.f_frsize // SHARE_LEFT_ALONE)
+    return told.f_bavail * told.f_frsize >= size + left_alone
+
+
+def existing(folder: Path) -> Path:
+    """The folder, or the nearest one above it that is there."""
+    return next((each for each in (folder, *folder.absolute().parents) if each.exists()), folder)
+
+
+NAME = re.compile(r"(\d{4})(\d{4})\d{6}-[0-9a-f]{32}", re.ASCII)
+"""A name that this server gave; as in the original, its date says in which folder the bytes are."""
+
+CONTROLS = frozenset({"Cc", "Cs"})
+DIRECTIONS = frozenset({"LRE", "RLE", "LRO", "RLO", "PDF", "LRI", "RLI", "FSI", "PDI"})
+"""Kinds of characters that show another name than it is."""
+
+NOT_XML = "\ufffe\uffff"
+LONGEST_EXTENSION = 20
+
+
+def new_name(now: datetime) -> str:
+    """A name that no other file has; ``now`` is wall clock of the configured zone."""
+    return f"{now:%Y%m%d%H%M%S}-{secrets.token_hex(16)}"
+
+
+def place_of(name: str) -> PurePath:
+    """Where the bytes of a name are: in a folder for its year, and in that one for its day.
+
+    Raises ValueError for a name that `new_name` cannot have given.
+    """
+    found = NAME.fullmatch(name)
+    if found is None:
+        raise ValueError(f"{name!r} is no name that this server gives to a file")
+    return PurePath(found.group(1), found.group(2), name)
+
+
+def safe_name(sent: str) -> str:
+    """The name that a client gives to a file, without path and without what cannot be seen of it.
+
+    It is empty when nothing is left.
+    """
+    last = sent.replace("\\", "/").rpartition("/")[2]
+    return "".join(each for each in last if _is_seen(each)).strip(" .")
+
+
+def fitted_name(name: str, length: int) -> str:
+    """At most so many characters of a name, its extension among them."""
+    if len(name) <= length:
+        return name
+    stem, dot, extension = name.rpartition(".")
+    ending = dot + extension if stem and len(extension) <= LONGEST_EXTENSION else ""
+    return name[: max(length - len(ending), 0)] + ending[:length]
+
+
+def _is_seen(character: str) -> bool:
+    return not (
+        unicodedata.category(character) in CONTROLS
+        or unicodedata.bidirectional(character) in DIRECTIONS
+        or character in NOT_XML
+    )
+
+
+YOUNG_SECONDS = 60.0
+"""A file that is younger may not be held yet by whoever has just made it."""
+
+
+def hold(file: IO[bytes]) -> None:
+    """Say that a file is being written, for as long as it is open and the process lives."""
+    # A disk without locks keeps what is abandoned.
+    with contextlib.suppress(OSError):
+        fcntl.flock(file.fileno(), fcntl.LOCK_EX | fcntl.LOCK_NB)
+
+
+def remove_abandoned(folder: Path) -> None:
+    """Remove the files of a folder that nobody holds."""
+    now = time.time()
+    with os.scandir(folder) as found:
+        old = [each.path for each in found if _is_old(each, now)]
+    for path in old:
+        with contextlib.suppress(OSError):
+            _remove_unheld(path)
+
+
+def _is_old(entry: os.DirEntry[str], now: float) -> bool:
+    with contextlib.suppress(FileNotFoundError):
+        return (
+            entry.is_file(follow_symlinks=False)
+            and now - entry.stat(follow_symlinks=False).st_mtime >= YOUNG_SECONDS
+        )
+    return False
+
+
+def _remove_unheld(path: str) -> None:
+    """Raises OSError for a file that is held, or gone."""
+    descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        os.unlink(path)  # noqa: PTH108 - as it was found
+    finally:
+        os.close(descriptor)
+    logger.warning("%s was left by a process that is gone, and is removed", path)
+
 
 LARGEST_SIZE = 2**31 - 1
 """What the column of a file's size can hold."""

@@ -15,8 +15,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from packetserver.errors import PacketTooLarge, StoreUnavailable
-from packetserver.store.file_library import FileLibrary
-from packetserver.store.file_names import fitted_name, new_name, place_of, safe_name
+from packetserver.store.files import FileLibrary, fitted_name, new_name, place_of, safe_name
 
 NOON = datetime(2026, 11, 3, 12, 30, 45, 678000)
 
