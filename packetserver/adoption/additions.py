@@ -30,9 +30,9 @@ from packetserver.adoption.differences import Finding, Topic, WireNames
 from packetserver.adoption.found import FoundTable
 from packetserver.catalogue.loader import read_defaults
 from packetserver.catalogue.model import Catalogue, Column, Table
-from packetserver.store.folding import folding_of
+from packetserver.store.dialects import next_value, quoted_sequence
+from packetserver.store.folding import folds_letters
 from packetserver.store.guid_columns import SYSTEM
-from packetserver.store.key_sequences import next_value, quoted_sequence
 from packetserver.store.names import NameColumn, find_twins, hold, is_held, listed, name_columns
 from packetserver.store.schema import Schema
 from packetserver.store.setup import default_rows
@@ -53,7 +53,7 @@ def examine_rows(connection: Connection, catalogue: Catalogue, found: Found) -> 
         if described.name in found:
             yield from _examine_keys(connection, described, found[described.name], names)
             yield from _examine_references(connection, catalogue, described.name, found, names)
-    if folding_of(connection.dialect) is None:
+    if not folds_letters(connection.dialect):
         yield Finding(Topic.NO_LETTERS, "the database")
     yield from _missing_rows(connection, found)
     yield from _missing_permissions(connection, catalogue)

@@ -10,7 +10,7 @@ from typing import Any
 from sqlalchemy import Connection, inspect, text
 from sqlalchemy.engine.interfaces import ReflectedForeignKeyConstraint, ReflectedIndex
 
-from packetserver.store.key_sequences import sequence_of_default
+from packetserver.store.dialects import sequence_of_default
 
 # Not the information schema, whose views take seconds for a database of this size.
 COLUMNS = text(

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import logging
-import os
-from pathlib import Path
 
-from sqlalchemy import Connection, text
+from sqlalchemy import Connection
 from sqlalchemy.exc import SQLAlchemyError
 
 from packetserver.engine.process import Engine
@@ -19,7 +17,6 @@ from packetserver.store.files import MOST_LEFT_ALONE
 
 logger = logging.getLogger(__name__)
 
-READ_ONLY = text("SELECT current_setting('transaction_read_only')")
 
 STOPPING = "The server is being stopped."
 ASKED_IN_VAIN = "The database refuses what it is asked; the log of this server tells why."
@@ -81,21 +78,13 @@ def disks_of(engine: object, spools: Spools) -> Disks:
     places = {"long bodies and answers": (spools.folder, MOST_LEFT_ALONE)}
     if isinstance(engine, Engine):
         places["files"] = (engine.preferences.library.folder, LITTLE_BYTES)
-        if engine.database.is_sqlite and (file := engine.database.url.database):
-            places["the database"] = (Path(file).absolute().parent, LITTLE_BYTES)
+        if (file := engine.database.file) is not None:
+            places["the database"] = (file.absolute().parent, LITTLE_BYTES)
     return Disks(places)
 
 
 def why_not_writable(database: Database, connection: Connection) -> str | None:
     """What keeps a database from being written, in a sentence; None when nothing does."""
-    if not database.is_sqlite:
-        is_read_only = connection.execute(READ_ONLY).scalar() == "on"
-        return NO_WRITING if is_read_only else None
-    file = database.url.database or ""
-    return None if may_write_beside(file) else NO_FILE_WRITING
-
-
-def may_write_beside(file: str) -> bool:
-    """Whether a file of SQLite may be written; its log and its locks lie in the same folder."""
-    folder = os.path.dirname(os.path.abspath(file))  # noqa: PTH100, PTH120 - a name, perhaps a URI
-    return os.access(file, os.W_OK) and os.access(folder, os.W_OK | os.X_OK)
+    if database.can_be_written(connection):
+        return None
+    return NO_FILE_WRITING if database.is_sqlite else NO_WRITING

@@ -20,7 +20,7 @@ from packetserver.engine.assembly import load_schema, open_database, preferences
 from packetserver.errors import Outage, ProvisionError, SettingsError, StoreUnavailable
 from packetserver.settings import Settings
 from packetserver.store.database import Database
-from packetserver.store.folding import NO_LETTERS, folding_of
+from packetserver.store.folding import NO_LETTERS, folds_letters
 from packetserver.store.grants import lack_for_preparing, lack_for_serving, require
 from packetserver.store.schema import Schema
 from packetserver.store.setup import MIGRATIONS, SETTINGS_TABLE, prepare_database
@@ -106,15 +106,15 @@ def prepare_installation(settings: Settings) -> Condition:
                 raise ProvisionError(f"the database {found.value}")
             if found is not Condition.CURRENT:
                 require(lack_for_preparing(connection))
-            _require_letters(database, connection)
+            _require_letters(connection)
         prepare_database(database, schema, preferences_of(settings).now())
     finally:
         database.close()
     return found
 
 
-def _require_letters(database: Database, connection: Connection) -> None:
-    if not database.is_sqlite and folding_of(connection.dialect) is None:
+def _require_letters(connection: Connection) -> None:
+    if not folds_letters(connection.dialect):
         raise ProvisionError(NO_LETTERS)
 
 

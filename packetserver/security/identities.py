@@ -25,13 +25,11 @@ from sqlalchemy import (
     table,
     update,
 )
-from sqlalchemy.ext.compiler import compiles
-from sqlalchemy.sql.compiler import SQLCompiler
-from sqlalchemy.sql.functions import FunctionElement
 
 from packetserver.security.principal import VERBS
 from packetserver.security.remembered import Claim
 from packetserver.security.secrets import SecretKind
+from packetserver.store.dialects import LINES_BEGIN, lines
 from packetserver.store.direct import Direct
 from packetserver.store.folding import same_name
 
@@ -109,24 +107,6 @@ _ACTING_ROLE = _ROLE.alias("acting_role")
 
 PERMITTED = "permitted"
 _VERBS_BEGIN = "|"
-_PERMISSIONS_BEGIN = "\n"
-
-
-class _lines(FunctionElement[str]):  # noqa: N801 - as a function of SQL is called
-    """The texts of all rows, a line each."""
-
-    type = String()
-    inherit_cache = True
-
-
-@compiles(_lines, "postgresql")
-def _lines_of_server(element: _lines, compiler: SQLCompiler, **options: Any) -> str:
-    return f"string_agg({compiler.process(element.clauses, **options)}, '{_PERMISSIONS_BEGIN}')"
-
-
-@compiles(_lines, "sqlite")
-def _lines_of_file(element: _lines, compiler: SQLCompiler, **options: Any) -> str:
-    return f"group_concat({compiler.process(element.clauses, **options)}, '{_PERMISSIONS_BEGIN}')"
 
 
 def _permitted(role_id: ColumnElement[Any], asked: int) -> ColumnElement[Any]:
@@ -139,7 +119,7 @@ def _permitted(role_id: ColumnElement[Any], asked: int) -> ColumnElement[Any]:
     )
     held = reduce(operator.add, verbs, _PERMISSION.c.permission)
     return (
-        select(_lines(held))
+        select(lines(held))
         .join(_ROLE_PERMISSION, _ROLE_PERMISSION.c.permission_id == _PERMISSION.c.permission_id)
         .where(_PERMISSION.c.permission.in_(_base(number) for number in range(asked)))
         .where(_PERMISSION.c.enabled, _ROLE_PERMISSION.c.role_id == role_id)
@@ -237,7 +217,7 @@ def _asked(bases: Sequence[str]) -> dict[str, Any]:
 def read_permitted(text: str | None, bases: Sequence[str]) -> dict[str, frozenset[str]]:
     """The verbs held of each base permission, of a row's ``permitted``."""
     held: dict[str, frozenset[str]] = dict.fromkeys(bases, frozenset())
-    for line in (text or "").split(_PERMISSIONS_BEGIN) if text else ():
+    for line in (text or "").split(LINES_BEGIN) if text else ():
         base, *verbs = line.split(_VERBS_BEGIN)
         held[base] = held.get(base, frozenset()) | frozenset(verbs)
     return held

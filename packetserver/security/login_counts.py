@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from functools import lru_cache
 from typing import Any
 
 from sqlalchemy import (
@@ -18,9 +17,9 @@ from sqlalchemy import (
     select,
     table,
 )
-from sqlalchemy.dialects import postgresql, sqlite
 
 from packetserver.security.throttle import Count, Limits, Scope
+from packetserver.store.dialects import Upsert, upsert
 
 _LOGIN = table(
     "packetserver_login",
@@ -62,7 +61,7 @@ def count_failure(connection: Connection, subjects: Subjects, limits: Limits, at
     ]
     # Always in one order: two failures then never wait for each other.
     rows.sort(key=lambda row: str(row["subject"]))
-    connection.execute(_failure(connection.dialect.name), rows)
+    connection.execute(_failure(connection), rows)
 
 
 def note_welcome(connection: Connection, kept: Mapping[str, float], at: float) -> None:
@@ -75,7 +74,7 @@ def note_welcome(connection: Connection, kept: Mapping[str, float], at: float) -
         # Always in one order: two that come in then never wait for each other.
         for subject, seconds in sorted(kept.items())
     ]
-    connection.execute(_welcome(connection.dialect.name), rows)
+    connection.execute(_welcome(connection), rows)
 
 
 def forget_old(connection: Connection, at: float) -> None:
@@ -87,19 +86,17 @@ def _number(name: str) -> ColumnElement[float]:
     return bindparam(name, type_=Double)
 
 
-def _insert(dialect: str, **values: Any) -> postgresql.Insert | sqlite.Insert:
-    kind = postgresql.insert if dialect == "postgresql" else sqlite.insert
+def _insert(connection: Connection, **values: Any) -> Upsert:
     common = {
         "subject": bindparam("subject", type_=String),
         "counted": _number("at"),
         "kept_until": _number("until"),
     }
-    return kind(_LOGIN).values(common | values)
+    return upsert(connection, _LOGIN).values(common | values)
 
 
-@lru_cache(maxsize=2)
-def _failure(dialect: str) -> postgresql.Insert | sqlite.Insert:
-    known, statement = _LOGIN.c, _insert(dialect, level=1.0)
+def _failure(connection: Connection) -> Upsert:
+    known, statement = _LOGIN.c, _insert(connection, level=1.0)
     passed = _number("at") - known.counted
     left = known.level - _larger(passed, 0.0) * _number("fall")
     level = _larger(left, 0.0) + 1.0
@@ -114,9 +111,8 @@ def _failure(dialect: str) -> postgresql.Insert | sqlite.Insert:
     )
 
 
-@lru_cache(maxsize=2)
-def _welcome(dialect: str) -> postgresql.Insert | sqlite.Insert:
-    return _insert(dialect, level=0.0, welcomed=_number("at")).on_conflict_do_update(
+def _welcome(connection: Connection) -> Upsert:
+    return _insert(connection, level=0.0, welcomed=_number("at")).on_conflict_do_update(
         index_elements=["subject"],
         set_={
             "welcomed": _number("at"),

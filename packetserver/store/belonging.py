@@ -12,9 +12,9 @@ from datetime import datetime
 from typing import Any
 
 from sqlalchemy import Select, case, delete, literal, select, update
-from sqlalchemy.dialects import postgresql, sqlite
 
 from packetserver.catalogue.model import ObjectType, Part
+from packetserver.store.dialects import upsert
 from packetserver.store.guid_columns import is_mappable, map_element
 from packetserver.store.hiding import trashed_column, when
 from packetserver.store.rows import Rows
@@ -89,9 +89,8 @@ class Belongings:
                 self._trash(part.table, taken, times)
 
     def _note(self, rows: Select[Any]) -> int:
-        dialect = postgresql if self._rows.connection.dialect.name == "postgresql" else sqlite
         names = ("table_name", "record_id", "owner_table", "owner_id")
-        statement = dialect.insert(self._noted).from_select(names, rows)
+        statement = upsert(self._rows.connection, self._noted).from_select(names, rows)
         # What was restored by other means than this server's may still be noted.
         owner = {name: statement.excluded[name] for name in names[2:]}
         statement = statement.on_conflict_do_update(index_elements=names[:2], set_=owner)
@@ -151,12 +150,12 @@ class Belongings:
 
     def _arrive(self, table: str, keys: Select[Any], now: datetime) -> None:
         """Clients that were told that the records are gone must get them, however old they are."""
-        dialect = postgresql if self._rows.connection.dialect.name == "postgresql" else sqlite
         names = ("table_id", "record_id", "arrived")
         for each in self._lists(table):
             found = keys.subquery()
             rows = select(literal(each), found.c[0], literal(now)).where(literal(value=True))
-            statement = dialect.insert(self._rows.table(ARRIVALS)).from_select(names, rows)
+            arrivals = upsert(self._rows.connection, self._rows.table(ARRIVALS))
+            statement = arrivals.from_select(names, rows)
             self._rows.connection.execute(
                 statement.on_conflict_do_update(
                     index_elements=names[:2], set_={"arrived": statement.excluded.arrived}

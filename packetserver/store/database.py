@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
+from pathlib import Path
 
 import sqlalchemy
 from sqlalchemy import Connection
@@ -15,9 +17,8 @@ from packetserver.errors import Outage, SettingsError, StoreBusy, StoreUnavailab
 from packetserver.store.connections import USE, Limits, Use, open_server, open_sqlite
 from packetserver.store.failures import translated_errors
 
-__all__ = ["Database", "translated_errors"]
-
 NO_LIMITS = Limits()
+READ_ONLY = sqlalchemy.text("SELECT current_setting('transaction_read_only')")
 DRIVERS = {
     "sqlite": "sqlite",
     "postgresql": "postgresql+psycopg",
@@ -83,6 +84,20 @@ class Database:
             yield
         finally:
             self._turn.release()
+
+    @property
+    def file(self) -> Path | None:
+        """The file of SQLite; None where a server has the database."""
+        return Path(self.url.database) if self.is_sqlite and self.url.database else None
+
+    def can_be_written(self, connection: Connection) -> bool:
+        """Whether this server may write the database of the connection."""
+        if not self.is_sqlite:
+            return connection.execute(READ_ONLY).scalar() != "on"
+        # SQLite's log and its locks lie in the same folder as its file, whose name may be a URI.
+        file = self.url.database or ""
+        folder = os.path.dirname(os.path.abspath(file))  # noqa: PTH100, PTH120 - a name
+        return os.access(file, os.W_OK) and os.access(folder, os.W_OK | os.X_OK)
 
     def ping(self) -> None:
         """Raises StoreUnavailable when the database does not answer."""

@@ -146,6 +146,11 @@ def folding_of(dialect: Dialect) -> Folding | None:
     return _FOLDINGS.get(dialect)
 
 
+def folds_letters(dialect: Dialect) -> bool:
+    """Whether a database folds all letters of Unicode: SQLite does, by functions of ours."""
+    return dialect.name == "sqlite" or dialect in _FOLDINGS
+
+
 def define_functions(connection: sqlite3.Connection) -> None:
     """Give a connection of SQLite the two functions."""
     for name, function in (("folded", fold_case), ("folded_name", fold_name)):

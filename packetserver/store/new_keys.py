@@ -26,7 +26,7 @@ from sqlalchemy import table as some_table
 from sqlalchemy.dialects.postgresql import REGCLASS
 
 from packetserver.errors import RecordRefused
-from packetserver.store.key_sequences import key_sequence
+from packetserver.store.dialects import key_sequence
 from packetserver.store.schema import Schema
 
 LARGEST_CHOSEN = 2_000_000_000

@@ -19,7 +19,6 @@ from sqlalchemy import (
     Integer,
     LargeBinary,
     MetaData,
-    Sequence,
     String,
     Table,
     Text,
@@ -28,13 +27,11 @@ from sqlalchemy import (
     text,
 )
 from sqlalchemy.dialects import postgresql
-from sqlalchemy.ext.compiler import compiles
-from sqlalchemy.sql.compiler import SQLCompiler
-from sqlalchemy.sql.expression import FunctionElement
 from sqlalchemy.types import TypeEngine
 
 from packetserver.catalogue import model
 from packetserver.errors import CatalogueError
+from packetserver.store.dialects import KeySequence, server_time
 from packetserver.store.names import NameColumn, hold
 
 LONGEST_NAME = 63
@@ -48,35 +45,6 @@ COLUMN_TYPES: dict[str, TypeEngine[Any]] = {
     "date": Date(),
     "binary": LargeBinary(),
 }
-
-
-class server_time(FunctionElement[Any]):  # noqa: N801 - reads as the SQL function that it is
-    """The database's own clock, for rows that something else than this server writes."""
-
-    inherit_cache = True
-
-
-@compiles(server_time)
-def _postgresql_time(element: server_time, compiler: SQLCompiler, **options: Any) -> str:
-    return "CURRENT_TIMESTAMP(3)"
-
-
-@compiles(server_time, "sqlite")
-def _sqlite_time(element: server_time, compiler: SQLCompiler, **options: Any) -> str:
-    return "(strftime('%Y-%m-%d %H:%M:%f', 'now', 'localtime'))"
-
-
-class KeySequence(Sequence):
-    """The sequence of a key: made with a table of ours, and not named by any insert.
-
-    A database of the original has its sequences under names of its own, which only the defaults
-    of its columns know.
-    """
-
-
-@compiles(KeySequence, "postgresql")
-def _own_default(element: KeySequence, compiler: SQLCompiler, **options: Any) -> str:
-    return "DEFAULT"
 
 
 def build_tables(catalogue: model.Catalogue) -> MetaData:

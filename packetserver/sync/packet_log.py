@@ -10,6 +10,7 @@ from typing import Any
 
 from sqlalchemy import Insert, Integer, MetaData, bindparam, insert, select
 
+from packetserver.store.dialects import writes_in_parts
 from packetserver.store.direct import Direct
 from packetserver.store.rows import Rows
 from packetserver.sync.history import Conflict, log_conflict
@@ -61,7 +62,9 @@ class PacketLog:
         entries = [self._row(rows, each) for each in transactions]
         if self._log_id is None:
             first, more = (
-                (entries[0], entries[1:]) if entries and _writes_in_parts(rows) else (None, entries)
+                (entries[0], entries[1:])
+                if entries and writes_in_parts(rows.connection)
+                else (None, entries)
             )
             self._log_id = self._write_packet(rows, now, first, is_all=not more)
             entries = more
@@ -105,11 +108,6 @@ class PacketLog:
         tables = (LOG,) if first is None else (LOG, TRANSACTIONS)
         values |= first or {}
         return rows.numbered(tables, lambda place: int(statement.value(place, values)))
-
-
-def _writes_in_parts(rows: Rows) -> bool:
-    """Whether a part of a statement may write: it saves every packet a round trip."""
-    return rows.connection.dialect.name == "postgresql"
 
 
 @lru_cache(maxsize=4)

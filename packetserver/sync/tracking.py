@@ -21,8 +21,8 @@ from sqlalchemy import (
 )
 
 from packetserver.errors import TransactionFailure
+from packetserver.store.dialects import heed_growth
 from packetserver.store.plans import Plan, Row
-from packetserver.store.statistics import heed_growth
 from packetserver.sync.lists import ListWindow, Range, paged
 from packetserver.sync.numbers import Numbers
 from packetserver.sync.unconfirmed import INSERT, TABLE, UPDATE, Batch

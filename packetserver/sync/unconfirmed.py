@@ -25,8 +25,8 @@ from sqlalchemy import (
     tuple_,
     update,
 )
-from sqlalchemy.dialects import postgresql, sqlite
 
+from packetserver.store.dialects import upsert
 from packetserver.store.rows import Rows
 
 TABLE = "sync_unconfirmed"
@@ -199,8 +199,7 @@ class Batch:
 
     def _upsert(self, source: Select[Any]) -> int:
         connection = self._rows.connection
-        dialect = postgresql if connection.dialect.name == "postgresql" else sqlite
-        statement = dialect.insert(self._table).from_select(COLUMNS, source)
+        statement = upsert(connection, self._table).from_select(COLUMNS, source)
         sent = statement.excluded
         changed: dict[str, Any] = {name: sent[name] for name in COLUMNS[len(IDENTITY) :]}
         changed["kind"] = case((self._table.c.kind == INSERT, INSERT), else_=sent.kind)

@@ -17,7 +17,7 @@ from packetserver.engine.assembly import build_engine
 from packetserver.provision import provision
 from packetserver.security.credentials import Credentials
 from packetserver.settings import Settings
-from packetserver.store.key_sequences import key_sequence
+from packetserver.store.dialects import key_sequence
 from packetserver.store.rows import Rows
 
 CATALOGUE = load_catalogue()

@@ -19,7 +19,7 @@ from packetserver.adoption.found import read_database
 from packetserver.engine.assembly import replica_of, zone_name
 from packetserver.errors import SettingsError, StoreUnavailable
 from packetserver.operation.findings import Check, Finding, Health, ok, warning, wrong
-from packetserver.operation.readiness import NO_WRITING, READ_ONLY
+from packetserver.operation.readiness import NO_WRITING
 from packetserver.provision.installation import Condition, condition_of
 from packetserver.settings import Settings
 from packetserver.store.database import Database
@@ -78,7 +78,7 @@ def examine_database(opened: Opened) -> Iterator[Finding]:
     if opened.database.is_sqlite:
         yield _journal(opened.connection)
         return
-    yield _writable(opened.connection)
+    yield _writable(opened)
     yield _session_zone(opened)
     yield _clock(opened.connection)
     yield _connections(opened)
@@ -214,8 +214,8 @@ def _connections(opened: Opened) -> Finding:
     )
 
 
-def _writable(connection: Connection) -> Finding:
-    if connection.execute(READ_ONLY).scalar() == "on":
+def _writable(opened: Opened) -> Finding:
+    if not opened.database.can_be_written(opened.connection):
         advice = "Set PACKETSERVER_DATABASE_URL to the primary, and to a user who may write."
         return wrong(Check.DATABASE, NO_WRITING.rstrip("."), advice)
     return ok(Check.DATABASE, "It can be written")
