@@ -16,7 +16,7 @@ from packetserver.engine.packages_compile import Progress
 from packetserver.engine.packages_worker import Outcome, PackageWorker
 from packetserver.errors import StoreUnavailable
 from packetserver.provision.installation import open_installation
-from packetserver.sync.packages_jobs import Job
+from packetserver.sync.packages import Job
 
 POLL_SECONDS = 1.0
 """How soon a worker that watches sees what is asked for."""

@@ -24,7 +24,7 @@ from packetserver.store.row_locks import TouchedRows
 from packetserver.store.rows import Rows
 from packetserver.store.schema import Schema
 from packetserver.store.unit_of_work import UnitOfWork
-from packetserver.sync.guid_map import GuidMap
+from packetserver.sync.guids import GuidMap
 from packetserver.sync.packet_log import PacketLog
 from packetserver.sync.windows import read_anchor
 

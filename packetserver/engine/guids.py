@@ -12,7 +12,7 @@ from packetserver.engine.shared_keys import MARKER
 from packetserver.engine.unheeded import ATTRIBUTE, dropped
 from packetserver.errors import TransactionFailure, ValueNotOfType
 from packetserver.store.guid_columns import GUID, list_of
-from packetserver.sync.guid_map import Guid
+from packetserver.sync.guids import Guid
 
 UNKNOWN = (
     "Transaction failed",

@@ -12,7 +12,7 @@ from packetserver.engine.draft import Draft
 from packetserver.engine.guids import read_guid
 from packetserver.errors import TransactionFailure
 from packetserver.store.guid_columns import GUID, is_mappable, map_element
-from packetserver.sync.guid_map import Mapped
+from packetserver.sync.guids import Mapped
 
 Identity = dict[str, Any]
 

@@ -30,15 +30,17 @@ from packetserver.store.schema import Schema
 from packetserver.store.unit_of_work import UnitOfWork, unit_of_work
 from packetserver.sync.packages import (
     Anchors,
+    Job,
     ListAction,
     Package,
     PackageFile,
     PackageList,
+    complete_job,
     find_package,
+    is_to_be_done,
     lists_of,
 )
 from packetserver.sync.packages_content import filters_of, packed_object
-from packetserver.sync.packages_jobs import Job, complete_job, is_to_be_done
 from packetserver.sync.packages_writer import PackageWriter, written_package
 from packetserver.sync.packet_log import PacketLog
 from packetserver.sync.sessions import take_turn_of_client

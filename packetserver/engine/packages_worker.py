@@ -14,8 +14,7 @@ from packetserver.store.database import Database
 from packetserver.store.rows import Rows
 from packetserver.store.schema import Schema
 from packetserver.store.unit_of_work import unit_of_work
-from packetserver.sync.packages import PackageFile
-from packetserver.sync.packages_jobs import Job, give_back_job, has_job, take_job
+from packetserver.sync.packages import Job, PackageFile, give_back_job, has_job, take_job
 
 logger = logging.getLogger(__name__)
 

@@ -21,7 +21,7 @@ from packetserver.store.guid_columns import GUID, is_guid, is_mappable, map_elem
 from packetserver.store.row_locks import Strength, TouchedRows, take_turn
 from packetserver.store.rows import Rows
 from packetserver.store.unit_of_work import UnitOfWork
-from packetserver.sync.guid_map import Guid, GuidMap
+from packetserver.sync.guids import Guid, GuidMap
 from packetserver.sync.sessions import CLIENTS, heed_repetition, take_turn_of_client
 
 UPDATE, DELETE = "update", "delete"

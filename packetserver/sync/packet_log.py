@@ -1,4 +1,7 @@
-"""The log of packets: sync_log, and sync_transaction_log with a row for each transaction."""
+"""The log of packets: sync_log, with a row for each transaction, and what went wrong beside it.
+
+Clients must hear of conflicts, and of records that arrived late.
+"""
 
 from __future__ import annotations
 
@@ -6,15 +9,51 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from functools import lru_cache
-from typing import Any
+from typing import Any, NamedTuple
 
 from sqlalchemy import Insert, Integer, MetaData, bindparam, insert, select
 
 from packetserver.store.dialects import writes_in_parts
 from packetserver.store.direct import Direct
 from packetserver.store.rows import Rows
-from packetserver.sync.history import Conflict, log_conflict
+from packetserver.sync.guids import element_id
 from packetserver.sync.sessions import CLIENTS, KEY
+
+NO_RECORD = -1
+
+
+class Conflict(NamedTuple):
+    """A client's change of a record that was not stored, and when that was.
+
+    ``element`` is the one whose map is meant; there may be no record.
+    """
+
+    client_id: int
+    element: str
+    record_id: int | None
+    refused: datetime
+
+
+def log_conflict(rows: Rows, conflict: Conflict) -> None:
+    """A client's change of a record was not stored (PROTOCOL.md 5.2)."""
+    values = {
+        "client_id": conflict.client_id,
+        "table_id": element_id(rows.connection, rows.schema.metadata, conflict.element),
+        "record_id": NO_RECORD if conflict.record_id is None else conflict.record_id,
+        "status_date": conflict.refused,
+    }
+    rows.insert_row("sync_conflict_log", values)
+
+
+def note_arrival(rows: Rows, element: str, record_id: int, now: datetime) -> None:
+    """A record says that it was entered earlier: windows that have closed did not have it."""
+    values = {
+        "table_id": element_id(rows.connection, rows.schema.metadata, element),
+        "record_id": record_id,
+        "arrived": now,
+    }
+    rows.insert_row("sync_arrival", values)
+
 
 LOG, TRANSACTIONS = "sync_log", "sync_transaction_log"
 ROW = ("reference_id", "element_name", "action", "status_code", "record_count", "message")

@@ -10,8 +10,7 @@ from hypothesis import HealthCheck, given, settings, strategies
 from sync.office import Office
 
 from packetserver.store.rows import Rows
-from packetserver.sync.element_ids import element_id
-from packetserver.sync.numbers import LARGEST, NARROW_GAPS, Numbers
+from packetserver.sync.guids import LARGEST, NARROW_GAPS, Numbers, element_id
 
 FAR = "2037-01-01 00:00:00.0"
 

@@ -9,7 +9,7 @@ from packetserver.engine.context import Call
 from packetserver.engine.draft import Draft
 from packetserver.engine.identity import Identity, Named, sent_guid
 from packetserver.store.guid_columns import is_mappable, map_element
-from packetserver.sync.history import Conflict, log_conflict, note_arrival
+from packetserver.sync.packet_log import Conflict, log_conflict, note_arrival
 
 
 def last_change(call: Call, identity: Identity) -> datetime | None:

@@ -7,8 +7,8 @@ from packetserver.engine.paging import read_page
 from packetserver.engine.permissions import demand_list
 from packetserver.errors import TransactionFailure
 from packetserver.store.guid_columns import GUID, is_guid, is_mappable, map_element
-from packetserver.sync.deletions import GoneRecords
 from packetserver.sync.lists import WHOLE
+from packetserver.sync.tracking import GoneRecords
 
 GONE = "delete"
 

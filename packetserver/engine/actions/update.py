@@ -36,7 +36,7 @@ from packetserver.engine.ways import EDIT
 from packetserver.errors import TransactionFailure
 from packetserver.store.guid_columns import map_element
 from packetserver.store.row_locks import Strength
-from packetserver.sync.guid_map import Mapped, is_same_time
+from packetserver.sync.guids import Mapped, is_same_time
 
 PROCESSED, CONFLICT = "processed", "conflict"
 TICK = timedelta(milliseconds=1)
