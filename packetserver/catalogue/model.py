@@ -8,16 +8,53 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from types import MappingProxyType
-from typing import Final
+from typing import Any, Final
 
-from packetserver.catalogue.named import NOTHING as NOTHING  # noqa: PLC0414 - others ask here
-from packetserver.catalogue.named import Named as Named  # noqa: PLC0414 - the same
-from packetserver.catalogue.named import Texts as Texts  # noqa: PLC0414 - the same
 from packetserver.catalogue.names import in_either_case
-from packetserver.catalogue.nothing import means_nothing
 from packetserver.catalogue.types import EMPTY_NUMBERS, FieldType
+
+NOTHING: Final[Mapping[str, Any]] = MappingProxyType({})
+
+
+class Texts(tuple[str, ...]):
+    """An argument that is known to be a list of texts."""
+
+    __slots__ = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Named:
+    """The name of a function that another room provides, with its arguments."""
+
+    name: str
+    arguments: Mapping[str, Any] = field(default_factory=lambda: NOTHING)
+
+    def text(self, argument: str, default: str = "") -> str:
+        """An argument as text; a missing one is the default."""
+        value = self.arguments.get(argument)
+        return default if value is None else str(value)
+
+    def texts(self, argument: str) -> tuple[str, ...]:
+        """An argument that is a list of texts, or one text; a missing one is empty."""
+        value = self.arguments.get(argument, ())
+        if isinstance(value, Texts):
+            return value
+        return (value,) if isinstance(value, str) else tuple(str(each) for each in value)
+
+
+def means_nothing(none: str | None, value: object) -> bool:
+    """Whether a value means `no filter`, by what the filter says of it (schemas: `none`)."""
+    if value is None or none is None:
+        return value is None
+    if isinstance(value, bool):
+        return none == str(value).lower()
+    if isinstance(value, int) and none in EMPTY_NUMBERS:
+        return bool(EMPTY_NUMBERS[none](value))
+    words = {"" if word == "empty" else word for word in none.split(" or ")}
+    return str(value) in words
+
 
 NOW: Final = "now"
 """A column default that means the time of the write."""

@@ -20,7 +20,7 @@ from packetserver.engine.context import (
 )
 from packetserver.engine.packet import Item, Packet, Property
 from packetserver.errors import ItemMessage, PacketServerError, RecordRefused, TransactionFailure
-from packetserver.security.clients import principal_of_client
+from packetserver.security.authentication import principal_of_client
 from packetserver.security.credentials import Credentials
 from packetserver.store.database import Database
 from packetserver.store.files import LARGEST_SIZE, FileLibrary, ReceivedFile, new_name

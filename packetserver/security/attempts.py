@@ -8,9 +8,8 @@ from dataclasses import dataclass, field
 from sqlalchemy import Connection
 
 from packetserver.errors import LoginThrottled
-from packetserver.security.login_counts import read_counts
 from packetserver.security.remembered import Proof
-from packetserver.security.throttle import Count, Limits, Scope, is_noted, subjects
+from packetserver.security.throttle import Count, Limits, Scope, is_noted, read_counts, subjects
 
 REFUSAL = "Not authorized"
 """The one text of every refusal, so that none tells which names and clients exist."""

@@ -250,3 +250,14 @@ def _host_name(text: str) -> str:
     found = _HOST.fullmatch(text)
     name = (found["name"] or found["address"] or "") if found else text
     return name.lower()
+
+
+def principal_of_client(connection: Connection, client_id: int, now: datetime) -> Principal | None:
+    """The principal of a client that has asked earlier; None when it may not log in any more.
+
+    ``now`` is a naive time of the configured zone, as stored times are.
+    """
+    client = find_client(connection, client_id)
+    if client is None or not client.enabled or not owner_is_active(client, now):
+        return None
+    return client_principal(client)

@@ -15,8 +15,14 @@ from packetserver.errors import LoginThrottled, NotAuthorized, StoreBusy, StoreU
 from packetserver.security.attempts import Attempt
 from packetserver.security.audit import NOT_AUTHORIZED, THROTTLED, Audit, What, claimed
 from packetserver.security.credentials import Credentials
-from packetserver.security.login_counts import count_failure, forget_old, note_welcome
-from packetserver.security.throttle import KNOWN_SECONDS, Limits, Scope
+from packetserver.security.throttle import (
+    KNOWN_SECONDS,
+    Limits,
+    Scope,
+    count_failure,
+    forget_old,
+    note_welcome,
+)
 from packetserver.store.database import Database
 from packetserver.store.unit_of_work import unit_of_work
 
