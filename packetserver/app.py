@@ -1,11 +1,11 @@
-"""The application: the protocols on an engine, and the addresses beside them."""
+"""The application: the table of the protocols, on an engine, and the addresses beside them."""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 
-from flask import Flask, Response, abort, request
+from flask import abort, request
 from prometheus_client import CONTENT_TYPE_LATEST
 from sqlalchemy.pool import Pool
 
@@ -19,16 +19,25 @@ from packetserver.operation.observed_engine import ObservedEngine
 from packetserver.operation.observer import Observer
 from packetserver.operation.readiness import disks_of, why_not_ready
 from packetserver.operation.scrape import Scrape, may_read_metrics
-from packetserver.protocols.front.addresses import PlainAddresses
-from packetserver.protocols.front.concurrency import Places
-from packetserver.protocols.front.hosts import behind_doors
+from packetserver.protocols.front.addresses import Edge, WireProtocol
+from packetserver.protocols.front.application import Application, PlainPaths
+from packetserver.protocols.front.concurrency import Concurrency
+from packetserver.protocols.front.hosts import Hosts
+from packetserver.protocols.front.requests import Response
 from packetserver.protocols.front.spools import Spools
-from packetserver.protocols.packet.exchange import PacketEngine
-from packetserver.protocols.packet.routes import PacketAddresses, about_page
+from packetserver.protocols.packet.exchange import PacketEngine, about_page
+from packetserver.protocols.packet.routes import packet_protocol
 from packetserver.settings import Settings, load_settings
 
+PROTOCOLS: Sequence[Callable[[PacketEngine, Edge], WireProtocol]] = (packet_protocol,)
+"""What is spoken here; whoever asks for nothing of it is answered in the words of the first."""
 
-def create_app(settings: Settings | None = None, engine: PacketEngine | None = None) -> Flask:
+
+def create_app(
+    settings: Settings | None = None,
+    engine: PacketEngine | None = None,
+    protocols: Sequence[Callable[[PacketEngine, Edge], WireProtocol]] = PROTOCOLS,
+) -> Application:
     """Make the WSGI application.
 
     Without settings they are read from the environment; without an engine it is built from them.
@@ -36,20 +45,19 @@ def create_app(settings: Settings | None = None, engine: PacketEngine | None = N
     """
     settings = settings if settings is not None else load_settings(os.environ)
     engine = engine if engine is not None else build_engine(settings)
-    spools = Spools.of(settings)
-    disks = disks_of(engine, spools)
+    edge = Edge(settings, Spools.of(settings), Concurrency.of(settings))
     metrics = Metrics()
     observed = ObservedEngine(engine, metrics, _targets(engine))
-    app = Flask("packetserver", static_folder=None)
+    app = Application([make(observed, edge) for make in protocols], settings.max_body_bytes)
+    disks = disks_of(engine, edge.spools)
     app.add_url_rule("/", view_func=about_page)
     app.add_url_rule("/healthz", "healthz", lambda: _health(observed))
     app.add_url_rule("/readyz", "readyz", lambda: _readiness(engine, disks))
     scrape = Scrape(metrics, engine)
     app.add_url_rule("/metrics", "metrics", lambda: _metrics(settings, scrape))
     metrics.watch(*_pools(engine))
-    packets = PacketAddresses(app.wsgi_app, observed, settings, Places.of(settings), spools)
-    app.wsgi_app = behind_doors(packets, settings)  # type: ignore[method-assign]
-    app.wsgi_app = PlainAddresses(Observer(app.wsgi_app, metrics))  # type: ignore[method-assign]
+    hosts = Hosts(app.wsgi_app, settings, app.words_at)
+    app.wsgi_app = PlainPaths(Observer(hosts, metrics), app.names)  # type: ignore[method-assign]
     return app
 
 

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import partial
 
+from packetserver.protocols.front.application import Application
 from packetserver.protocols.front.hosts import HEALTH
+from packetserver.protocols.front.outcomes import Kind, Outcome, told
 from packetserver.protocols.front.spools import Spools
-from packetserver.protocols.packet.exchange import overload
-from packetserver.protocols.packet.routes import longest_body
 from packetserver.settings import Settings
 
 
@@ -30,8 +29,11 @@ class Reception:
     """A whole answer of HTTP for whoever finds no room at all."""
 
     @classmethod
-    def of(cls, settings: Settings, connections: int) -> Reception:
-        """What the settings say; ``connections`` is how many clients there are files for."""
+    def of(cls, settings: Settings, connections: int, application: Application) -> Reception:
+        """What the settings say, and the application of its addresses.
+
+        ``connections`` is how many clients there are files for.
+        """
         longest = max(settings.max_body_bytes, settings.max_file_bytes)
         return cls(
             connections=connections,
@@ -42,14 +44,15 @@ class Reception:
             spools=Spools.of(settings),
             # A single packet of the length that is allowed must always find room, drained or not.
             room_bytes=max(settings.max_arriving_bytes, 2 * longest + 1024**2),
-            longest_body=partial(longest_body, settings),
+            longest_body=application.longest_body,
             is_probe=HEALTH.__contains__,
-            overload=_overload(settings),
+            overload=_overload(application),
         )
 
 
-def _overload(settings: Settings) -> bytes:
-    document, headers = overload(settings)
-    lines = [f"{name}: {value}\r\n" for name, value in headers.items()]
-    head = f"HTTP/1.1 503 Service Unavailable\r\nConnection: close\r\n{''.join(lines)}\r\n"
-    return head.encode("latin-1") + document
+def _overload(application: Application) -> bytes:
+    """The answer to who cannot even say what he wants."""
+    answer = told(application.words_at(""), Outcome.of(Kind.BUSY))
+    lines = [f"{name}: {value}\r\n" for name, value in answer.headers.items()]
+    head = f"HTTP/1.1 {answer.status}\r\nConnection: close\r\n{''.join(lines)}\r\n"
+    return head.encode("latin-1") + answer.get_data()

@@ -67,7 +67,7 @@ class PacketWorker(Worker):  # type: ignore[misc]
     def run(self) -> None:
         """Serve until gunicorn, or the number of requests that it allows, ends this."""
         connections = possible_connections(self.settings)
-        self.server = Server(self, Reception.of(self.settings, connections))
+        self.server = Server(self, Reception.of(self.settings, connections, self.wsgi))
         self.server.run()
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:

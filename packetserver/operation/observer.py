@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import structlog
@@ -19,7 +20,8 @@ from packetserver.operation.requests import (
     request_id,
     shown,
 )
-from packetserver.protocols.front.requests import FAULT, REQUEST_ID, UNHEEDED
+from packetserver.protocols.front.outcomes import OUTCOME, Kind, Outcome
+from packetserver.protocols.front.requests import REQUEST_ID, UNHEEDED
 from packetserver.security import audit
 
 if TYPE_CHECKING:
@@ -30,6 +32,28 @@ logger = event_logger("packetserver.requests")
 REFUSALS = {audit.THROTTLED: "throttled", audit.NOT_AUTHORIZED: "not_authorized"}
 
 PACKET_ACTION = "ProcessPacket.do"
+
+
+@dataclass(frozen=True, slots=True)
+class Counted:
+    """As what kind of error an outcome counts, and what it makes of a packet."""
+
+    error: str
+    outcome: str
+    is_of_packets: bool = False
+
+
+COUNTED: Mapping[Kind, Counted] = {
+    Kind.FAULT: Counted("internal", "fault"),
+    **{each: Counted("unavailable", "unavailable") for each in Kind if each.is_for_later},
+    Kind.TOO_LARGE: Counted("too_large", "refused"),
+    Kind.PACKED_TOO_TIGHTLY: Counted("too_large", "refused"),
+    Kind.TOO_SLOW: Counted("too_slow", "refused"),
+    Kind.TURNED_AWAY: Counted("door", "refused"),
+    Kind.REFUSED: Counted("packet", "refused", is_of_packets=True),
+    Kind.CODING_UNKNOWN: Counted("packet", "refused", is_of_packets=True),
+}
+"""What is left out is counted elsewhere: who is not let in is in the audit log."""
 
 
 class CountedInput:
@@ -160,23 +184,17 @@ def _noting(start_response: StartResponse, facts: RequestFacts) -> StartResponse
 
 def _judge(environ: WSGIEnvironment, facts: RequestFacts) -> None:
     """What became of a packet that the engine has not seen, and what kind of error that was."""
-    if FAULT in environ or facts.status == 500:
-        kind, outcome = "internal", "fault"
-    elif facts.status == 503 and facts.action not in PROBES:
-        kind, outcome = "unavailable", "unavailable"
-    elif facts.status == 413:
-        kind, outcome = "too_large", "refused"
-    elif facts.status == 408:
-        kind, outcome = "too_slow", "refused"
-    elif facts.status in {400, 403, 421, 501}:
-        kind, outcome = "door", "refused"
-    elif facts.outcome is None and _is_packet(environ, facts):
-        kind, outcome = "packet", "refused"
+    outcome: Outcome | None = environ.get(OUTCOME)
+    if outcome is not None:
+        counted = COUNTED.get(outcome.kind)
     else:
+        counted = COUNTED[Kind.FAULT] if facts.status == 500 else None
+    is_packet = _is_packet(environ, facts)
+    if counted is None or (counted.is_of_packets and not is_packet):
         return
-    facts.errors[kind] += 1
-    if _is_packet(environ, facts):
-        facts.outcome = outcome
+    facts.errors[counted.error] += 1
+    if is_packet:
+        facts.outcome = counted.outcome
 
 
 def _is_packet(environ: WSGIEnvironment, facts: RequestFacts) -> bool:

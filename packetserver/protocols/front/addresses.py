@@ -1,31 +1,59 @@
-"""Addresses as clients write them, before anybody looks which one it is."""
+"""What a protocol tells the edge of itself: where it is spoken, and its words when nothing is done."""
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterable
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Protocol
 
-if TYPE_CHECKING:
-    from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
+from packetserver.protocols.front.concurrency import Concurrency
+from packetserver.protocols.front.outcomes import Outcome
+from packetserver.protocols.front.requests import Request, Response
+from packetserver.protocols.front.spools import Spools
+from packetserver.settings import Settings
 
-PARAMETERS = re.compile(r";[^/]*")
-"""What may follow each segment of a path. Clients of the original send its session's id there."""
+
+@dataclass(frozen=True, slots=True)
+class Edge:
+    """What the protocols of a process share."""
+
+    settings: Settings
+    spools: Spools
+    concurrency: Concurrency
 
 
-class PlainAddresses:
-    """The application, for addresses without the parameters of their segments.
+class Exchange(Protocol):
+    """One request and its answer."""
 
-    It stands before all others, so that what is answered, refused, counted and logged is one
-    address.
+    def answer(self) -> Response:
+        """Carry out the request. Any exception that it raises becomes an outcome."""
+
+    def refuse(self, outcome: Outcome) -> Response:
+        """The words of the protocol for a request that could not be carried out."""
+
+
+@dataclass(frozen=True, slots=True)
+class Address:
+    """An address: a rule of Flask, which takes every method.
+
+    One that is ``found_by_name`` has a single segment, and is served whatever stands before that in
+    the path. ``longest_body`` is in bytes.
     """
 
-    def __init__(self, application: WSGIApplication) -> None:
-        self._application = application
+    rule: str
+    exchange: Callable[[Request], Exchange]
+    longest_body: int
+    found_by_name: bool = False
 
-    def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
-        """Answer a request."""
-        path = environ.get("PATH_INFO", "")
-        if ";" in path:
-            environ["PATH_INFO"] = PARAMETERS.sub("", path)
-        return self._application(environ, start_response)
+
+@dataclass(frozen=True, slots=True)
+class WireProtocol:
+    """A protocol, as the edge knows it.
+
+    ``refuse`` has its words for a request that comes to none of its exchanges; it is also asked for
+    what ends in ``suffix`` and is no address.
+    """
+
+    addresses: Sequence[Address]
+    refuse: Callable[[Outcome], Response]
+    suffix: str | None = None

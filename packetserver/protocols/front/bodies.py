@@ -1,41 +1,27 @@
-"""The bytes of a request, counted while they are read."""
+"""The bytes of a request, counted while they are read, and where they are kept meanwhile."""
 
 from __future__ import annotations
 
+import dataclasses
 import itertools
-from collections.abc import Iterator, Mapping
-from contextlib import ExitStack
-from http import HTTPStatus
+from collections.abc import Iterable, Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
 from typing import Protocol
 
-from werkzeug.wrappers import Request
+from werkzeug.wsgi import get_input_stream
 
-from packetserver.errors import (
-    PacketCodingUnknown,
-    PacketError,
-    PacketPackedTooTightly,
-    PacketServerError,
-    PacketTooLarge,
-    PacketTooSlow,
-    TryAgainLater,
-)
+from packetserver.errors import PacketError, PacketServerError, PacketTooLarge, TryAgainLater
 from packetserver.protocols.front.content_coding import unpacker_of
+from packetserver.protocols.front.requests import Request
 from packetserver.protocols.front.spools import SpoolFile, Spools
+from packetserver.store.files import FileLibrary, ReceivedFile
 
 CHUNK_BYTES = 64 * 1024
 MOST_IN_MEMORY = 256 * 1024
 """What is kept of a body in memory; of hundreds that arrive at a time, the rest is on disk."""
 
 BROKEN_OFF = "The body of the request cannot be read to its end"
-
-
-REFUSED_WITH: Mapping[type[Exception], HTTPStatus] = {
-    PacketTooLarge: HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
-    PacketPackedTooTightly: HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
-    PacketCodingUnknown: HTTPStatus.UNSUPPORTED_MEDIA_TYPE,
-    PacketTooSlow: HTTPStatus.REQUEST_TIMEOUT,
-}
-"""The status of the answer to a body that is refused for what HTTP has a status for."""
 
 
 class Readable(Protocol):
@@ -64,8 +50,8 @@ class RequestBody:
     @classmethod
     def of(cls, asked: Request, limit: int) -> RequestBody:
         """The body of a request."""
-        coding = asked.headers.get("Content-Encoding")
-        return cls(asked.stream, asked.content_length, limit, coding)
+        stream, environ = get_input_stream(asked.environ), asked.environ
+        return cls(stream, asked.content_length, limit, environ.get("HTTP_CONTENT_ENCODING"))
 
     @property
     def is_too_large(self) -> bool:
@@ -189,3 +175,24 @@ class ArrivedBody:
         if self._file is None:
             self._file = self._spools.file()
         self._file.write(chunk)
+
+
+@dataclass(frozen=True, slots=True)
+class Incoming:
+    """Where files come in while they are sent: on the disk of the library, and counted as spools.
+
+    One may be as long as the library allows.
+    """
+
+    library: FileLibrary
+    spools: Spools
+
+    def limited(self, limit: int) -> Incoming:
+        """The same for files of so many bytes."""
+        return dataclasses.replace(self, library=FileLibrary(self.library.folder, limit))
+
+    @contextmanager
+    def received(self, chunks: Iterable[bytes]) -> Iterator[ReceivedFile]:
+        """As FileLibrary.received; raises SpoolRefused too, when all spools have no more room."""
+        with self.spools.counted(chunks) as counted, self.library.received(counted) as file:
+            yield file

@@ -1,13 +1,14 @@
-"""Who may come in: by which address, by TLS or not, through which proxy.
+"""Who may ask: for which host, by TLS or not, through which proxy.
 
-This is WSGI: it stands around the application, whatever protocol the request is for.
+This is WSGI: it stands around the application, whatever protocol the request is for, and whoever is
+turned away is told so in the words of that protocol.
 """
 
 from __future__ import annotations
 
 import re
 import ssl
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from datetime import datetime
 from functools import lru_cache
 from http import HTTPStatus
@@ -15,8 +16,8 @@ from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_add
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
-from packetserver.protocols.packet.charsets import output_encoding
-from packetserver.protocols.packet.writer import fault_document
+from packetserver.protocols.front.outcomes import OUTCOME, Kind, Outcome, told
+from packetserver.protocols.front.requests import Response
 from packetserver.security.audit import TURNED_AWAY, UNPROVED, Audit
 from packetserver.setting_kinds import UNIX
 from packetserver.settings import Settings
@@ -35,6 +36,8 @@ HTTPS = "https"
 CHUNKED = "chunked"
 
 Refusal = tuple[HTTPStatus, str]
+
+Words = Callable[[Outcome], Response]
 
 
 class Forwarding:
@@ -81,15 +84,20 @@ class Forwarding:
         return max(hops, 1)
 
 
-class Doors:
-    """The application, for requests that may come in."""
+class Hosts:
+    """The application, for requests that may be made.
 
-    def __init__(self, application: WSGIApplication, settings: Settings) -> None:
+    ``words_at`` finds the words of the protocol that a path belongs to.
+    """
+
+    def __init__(
+        self, application: WSGIApplication, settings: Settings, words_at: Callable[[str], Words]
+    ) -> None:
         self._application = application
+        self._words_at = words_at
         self._forwarding = Forwarding(settings.trusted_proxies)
         self._require_https = settings.require_https
         self._hosts = frozenset(settings.allowed_hosts)
-        self._encoding = settings.default_response_encoding
         self._audit = Audit(lambda: datetime.now().astimezone(), settings.audit_log)
 
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
@@ -103,14 +111,9 @@ class Doors:
         status, text = refusal
         address = environ.get("REMOTE_ADDR", "")
         self._audit.record(TURNED_AWAY, address, {"kind": UNPROVED}, [], reason=text)
-        encoding = output_encoding(self._encoding)
-        content = fault_document(f"Error: {text}", encoding)
-        headers = [
-            ("Content-Type", f"text/xml;charset={encoding.name}"),
-            ("Content-Length", str(len(content))),
-        ]
-        start_response(f"{status.value} {status.phrase}", headers)
-        return [content]
+        outcome = environ[OUTCOME] = Outcome.of(Kind.TURNED_AWAY, text, status)
+        answer = told(self._words_at(environ.get("PATH_INFO", "")), outcome)
+        return answer(environ, start_response)
 
     def _refusal(self, environ: WSGIEnvironment) -> Refusal | None:
         host = environ.get("HTTP_HOST", "")
@@ -133,11 +136,6 @@ class Doors:
             return protocol == "HTTP/1.0"
         name = host[1:].partition("]")[0] if host.startswith("[") else host.partition(":")[0]
         return name.lower().rstrip(".") in self._hosts
-
-
-def behind_doors(application: WSGIApplication, settings: Settings) -> Doors:
-    """The application, protected from strangers."""
-    return Doors(application, settings)
 
 
 @lru_cache(maxsize=4096)

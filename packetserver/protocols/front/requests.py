@@ -1,21 +1,48 @@
-"""What is known of a request beside what it carries: its name in the log, and how it ended."""
+"""A request and its answer, as Flask has them, and what a request is called in the log."""
 
 from __future__ import annotations
 
 import secrets
 from collections.abc import MutableMapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+import flask
+
+if TYPE_CHECKING:
+    from _typeshed.wsgi import WSGIEnvironment
 
 REQUEST_ID = "packetserver.request_id"
 """Where the WSGI environment holds what a request is called in the log."""
-
-FAULT = "packetserver.fault"
-"""Is in the WSGI environment of a request that was answered with the number of its fault."""
 
 UNHEEDED = "packetserver.unheeded"
 """Where the WSGI environment holds what nothing heeded of a request that is no packet."""
 
 NUMBER_BYTES = 8
+
+Response = flask.Response
+
+
+class Request(flask.Request):
+    """A request for one of the addresses of a protocol, or beside them."""
+
+    def __init__(self, environ: WSGIEnvironment) -> None:
+        """The environment does not know the request.
+
+        To know each other would keep both in memory until somebody looks for such circles.
+        """
+        super().__init__(environ, populate_request=False)
+
+    @property
+    def host_name(self) -> str:
+        """The name that the client used for this server."""
+        return host_name(self.headers.get("Host", ""))
+
+
+def host_name(host: str) -> str:
+    """The name in a header Host, without port and without the brackets of IPv6."""
+    if host.startswith("["):
+        return host[1:].partition("]")[0]
+    return host.partition(":")[0]
 
 
 def new_request_id() -> str:
@@ -23,8 +50,7 @@ def new_request_id() -> str:
     return secrets.token_hex(NUMBER_BYTES)
 
 
-def fault_number(environ: MutableMapping[str, Any]) -> str:
-    """The number under which the log tells why a request has failed."""
-    environ[FAULT] = True
+def request_id(environ: MutableMapping[str, Any]) -> str:
+    """What a request is called in the log."""
     number: str = environ.setdefault(REQUEST_ID, new_request_id())
     return number

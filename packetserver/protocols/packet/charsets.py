@@ -9,6 +9,7 @@ import re
 import string
 from dataclasses import dataclass
 from encodings.aliases import aliases
+from functools import lru_cache
 
 # A name is compared with these before Python looks for it: Python remembers every name that it
 # was ever asked for, so that clients could fill the memory with invented ones.
@@ -45,8 +46,17 @@ STANDARD_NAMES = {
 WRITTEN_IN_ASCII = frozenset({"ascii", "utf-8", "iso8859-1"})
 
 
+NAMES_KEPT, LONGEST_KEPT = 256, 40
+"""How many names of encodings are remembered, and how long they may be for that."""
+
+
 def find_codec(name: str) -> str | None:
     """Python's name of the text encoding that a client names; None when it is not known."""
+    # What a client calls an encoding may be as long as its packet.
+    return (_kept_codec if len(name) <= LONGEST_KEPT else _found_codec)(name)
+
+
+def _found_codec(name: str) -> str | None:
     spelling = encodings.normalize_encoding(name).lower()
     if not name.isascii() or spelling not in KNOWN_NAMES:
         return None
@@ -56,6 +66,9 @@ def find_codec(name: str) -> str | None:
         return None
     codec = codecs.lookup(spelling).name
     return None if codec in NO_CHARSETS else codec
+
+
+_kept_codec = lru_cache(maxsize=NAMES_KEPT)(_found_codec)
 
 
 def standard_name(codec: str) -> str:

@@ -5,42 +5,25 @@ It is answered with a page, for the shipped clients only show it to people; what
 
 from __future__ import annotations
 
-import contextlib
-import logging
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Mapping
 from html import escape
 from http import HTTPStatus
 
-from werkzeug.sansio.multipart import Event, Field, File
-from werkzeug.wrappers import Request, Response
-
 from packetserver.engine.document_record import Document
 from packetserver.engine.documents import Documents
-from packetserver.errors import PacketError, PacketServerError, PacketTooLarge, TryAgainLater
-from packetserver.protocols.front.bodies import REFUSED_WITH, RequestBody
-from packetserver.protocols.front.concurrency import Places
-from packetserver.protocols.front.incoming import Incoming
-from packetserver.protocols.front.requests import fault_number
+from packetserver.protocols.front.addresses import Edge
+from packetserver.protocols.front.bodies import Incoming
+from packetserver.protocols.front.forms import Form, received_form
+from packetserver.protocols.front.outcomes import Kind, Outcome
+from packetserver.protocols.front.requests import Request, Response
 from packetserver.protocols.packet.builder import CREDENTIALS, read_integer
-from packetserver.protocols.packet.forms import (
-    MULTIPART,
-    NO_FORM,
-    form_text,
-    multipart_events,
-    part_data,
-)
+from packetserver.protocols.packet.exchange import status_of
 from packetserver.protocols.packet.writer import FORBIDDEN
 from packetserver.security.credentials import Credentials
-from packetserver.store.files import ReceivedFile
-
-logger = logging.getLogger(__name__)
 
 FILE = "file1"
 NO_FILE = f"{FILE}: The form has no file"
-RETRY_AFTER_SECONDS = 10
-MOST_FIELD_BYTES = 1024 * 1024
-"""How much a form may hold beside its file."""
+AGAIN_LATER = "The server cannot store files at the moment. Please send it again later."
 
 PAGE = """<!DOCTYPE html>
 <html lang="en">
@@ -55,104 +38,43 @@ STORED = "<p>System response: OK</p>"
 REFUSED = "<p>System response: ERROR</p>\n<ul>\n{}\n</ul>"
 
 
-@dataclass(slots=True)
-class Form:
-    """What a form holds: its fields, and its file once that has arrived."""
+class DocumentExchange:
+    """One file that is sent, and the page that answers it."""
 
-    fields: dict[str, str] = field(default_factory=dict)
-    filename: str = ""
-    received: ReceivedFile | None = None
+    def __init__(self, documents: Documents, edge: Edge, asked: Request) -> None:
+        self._documents = documents
+        self._edge = edge
+        self._request = asked
 
+    def answer(self) -> Response:
+        """The page about the file, which is stored when there is a slot for it."""
+        asked, library = self._request, self._documents.library
+        if asked.method in {"GET", "HEAD"}:
+            return _page(ABOUT)
+        with received_form(asked, Incoming(library, self._edge.spools), FILE) as form:
+            if form.received is None:
+                return _refusal((NO_FILE,))
+            with self._edge.concurrency.slot():
+                complaints = self._documents.store(
+                    credentials_in(form.fields),
+                    document_in(form),
+                    form.received,
+                    asked.host_name,
+                    asked.remote_addr or "",
+                )
+        return _refusal(complaints) if complaints else _page(STORED)
 
-def process_document(
-    documents: Documents, incoming: Incoming, host: str, asked: Request, places: Places
-) -> Response:
-    """Answer the request; ``host`` is the name that the client used for this server."""
-    if asked.method in {"GET", "HEAD"}:
-        return _page(ABOUT)
-    try:
-        complaints = _stored(documents, incoming, host, asked, places)
-    except PacketTooLarge:
-        most = documents.library.largest
-        sentence = f"{FILE}: longer than the {most} bytes that this server takes"
-        return _refusal((sentence,), HTTPStatus.REQUEST_ENTITY_TOO_LARGE)
-    except PacketError as refusal:
-        return _refusal((refusal.text,), REFUSED_WITH.get(type(refusal), HTTPStatus.OK))
-    except TryAgainLater as failure:
-        logger.warning("A file cannot be stored: %s", failure)
-        sentence = "The server cannot store files at the moment. Please send it again later."
-        response = _refusal((sentence,), HTTPStatus.SERVICE_UNAVAILABLE)
-        response.headers["Retry-After"] = str(RETRY_AFTER_SECONDS)
-        return response
-    except Exception:
-        number = fault_number(asked.environ)
-        logger.exception("Request %s failed", number)
-        return _refusal(
-            (f"The server failed to store the file. Its log tells why, at request {number}.",)
-        )
-    return _refusal(complaints) if complaints else _page(STORED)
-
-
-def _stored(
-    documents: Documents, incoming: Incoming, host: str, asked: Request, places: Places
-) -> tuple[str, ...]:
-    """Read the whole form and store its file; a refused one is read to its end, or nearly so."""
-    body = RequestBody.of(asked, documents.library.largest + MOST_FIELD_BYTES)
-    with contextlib.ExitStack() as kept:
-        try:
-            events = _events(asked, body.chunks())
-            form = read_form(events, lambda chunks: kept.enter_context(incoming.received(chunks)))
-        except PacketServerError:
-            body.drain()
-            raise
-        if form.received is None:
-            return (NO_FILE,)
-        with places.taken():
-            return documents.store(
-                credentials_in(form.fields),
-                document_in(form),
-                form.received,
-                host,
-                asked.remote_addr or "",
-            )
-
-
-def _events(asked: Request, chunks: Iterable[bytes]) -> Iterator[Event]:
-    if asked.mimetype != MULTIPART:
-        raise PacketError(NO_FORM)
-    return multipart_events(chunks, asked.mimetype_params.get("boundary", ""))
-
-
-def read_form(
-    events: Iterator[Event],
-    receive: Callable[[Iterator[bytes]], ReceivedFile],
-    name: str = FILE,
-) -> Form:
-    """Read a form to its end; of two fields, or files, of a name the first counts.
-
-    ``receive`` takes the bytes of the file while they come. Raises PacketError for a form that
-    cannot be read or has too much beside its file, and what ``receive`` raises.
-    """
-    form, room = Form(), MOST_FIELD_BYTES
-    for event in events:
-        if isinstance(event, File) and event.name == name and form.received is None:
-            form.filename = event.filename
-            form.received = receive(part_data(events))
-        elif isinstance(event, Field | File):
-            content = _limited(part_data(events), room)
-            room -= len(content)
-            if isinstance(event, Field):
-                form.fields.setdefault(event.name, form_text(content))
-    return form
-
-
-def _limited(chunks: Iterator[bytes], room: int) -> bytes:
-    content = bytearray()
-    for chunk in chunks:
-        content += chunk
-        if len(content) > room:
-            raise PacketError(f"The form has more than {MOST_FIELD_BYTES} bytes beside its file")
-    return bytes(content)
+    def refuse(self, outcome: Outcome) -> Response:
+        """The page about a file that was not looked at to its end."""
+        sentence = outcome.text
+        if outcome.kind is Kind.TOO_LARGE:
+            most = self._documents.library.largest
+            sentence = f"{FILE}: longer than the {most} bytes that this server takes"
+        elif outcome.kind is Kind.FAULT:
+            sentence = f"The server failed to store the file. {outcome.text}"
+        elif outcome.kind.is_for_later:
+            sentence = AGAIN_LATER
+        return _refusal((sentence,), status_of(outcome))
 
 
 def credentials_in(fields: Mapping[str, str]) -> Credentials:

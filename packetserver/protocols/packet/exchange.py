@@ -3,40 +3,23 @@
 from __future__ import annotations
 
 import contextlib
-import logging
 from collections.abc import Iterable, Iterator, Mapping
 from http import HTTPStatus
 from typing import Protocol
 
 from werkzeug.datastructures import Headers
-from werkzeug.wrappers import Request, Response
 
 from packetserver.engine import answers
 from packetserver.engine.answers import RecordSink
 from packetserver.engine.documents import Documents
 from packetserver.engine.packages import Packages
 from packetserver.engine.packet import CommitLevel, Options, Packet
-from packetserver.engine.process import NOT_AUTHORIZED
-from packetserver.errors import (
-    CommitUnknown,
-    NotAuthorized,
-    PacketError,
-    ServerBusy,
-    SpoolRefused,
-    StoreBusy,
-    StoreUnavailable,
-)
-from packetserver.protocols.front.bodies import (
-    CHUNK_BYTES,
-    REFUSED_WITH,
-    ArrivedBody,
-    RequestBody,
-)
-from packetserver.protocols.front.concurrency import Places
-from packetserver.protocols.front.requests import fault_number
-from packetserver.protocols.front.spools import Spools
+from packetserver.protocols.front.addresses import Edge
+from packetserver.protocols.front.bodies import CHUNK_BYTES, ArrivedBody, RequestBody
+from packetserver.protocols.front.outcomes import Kind, Outcome
+from packetserver.protocols.front.requests import Request, Response
 from packetserver.protocols.packet.builder import Limits
-from packetserver.protocols.packet.charsets import OutputEncoding
+from packetserver.protocols.packet.charsets import UTF_8, OutputEncoding
 from packetserver.protocols.packet.decoding import DecodedBody, response_encoding
 from packetserver.protocols.packet.forms import find_packet
 from packetserver.protocols.packet.reader import PacketReader, SenderReader
@@ -44,11 +27,31 @@ from packetserver.protocols.packet.record_spool import AnswerLimits, RecordSpool
 from packetserver.protocols.packet.writer import document, fault_document
 from packetserver.settings import Settings
 
-logger = logging.getLogger(__name__)
-
-RETRY_AFTER_SECONDS = 10
-TOO_MUCH = "The server has too much to do."
 AGAIN_LATER = "Please send the packet again later."
+SENTENCES: Mapping[Kind, str] = {
+    Kind.NO_ROOM: "The server has no room for long packets and answers.",
+    Kind.COMMIT_UNKNOWN: (
+        "The server lost its database while it stored the packet, which may be stored:"
+        " look first, unless its records are named by guids."
+    ),
+}
+"""What a client is told of the server, where packets have words of their own."""
+
+TOLD_AS_ANSWERS = frozenset({Kind.REFUSED, Kind.NOT_AUTHORIZED, Kind.FAULT})
+"""What is told with status 200: the shipped clients read no other (DECISIONS.md, HTTP status)."""
+
+EMPTY_ANSWER = b'<?xml version="1.0" encoding="UTF-8"?><aspcfs/>\n'
+ABOUT = """<!DOCTYPE html>
+<html lang="en">
+<head><meta charset="utf-8"><title>Packet server</title></head>
+<body>
+<h1>Packet server</h1>
+<p>Programs post XML packets to <code>/ProcessPacket.do</code> and are answered with XML.
+There is nothing to see here for people.</p>
+</body>
+</html>
+"""
+NOTHING_HERE = "There is nothing at this address. Packets are posted to /ProcessPacket.do\n"
 SWITCHED_ON = frozenset({"on", "true", "y", "yes", "1"})
 
 
@@ -78,53 +81,37 @@ class PacketEngine(Protocol):
         """What hands out and takes the packages of sync clients."""
 
 
-def host_of(asked: Request) -> str:
-    """The name that the client used for this server."""
-    return host_name(asked.headers.get("Host", ""))
-
-
-class Exchange:
+class PacketExchange:
     """One packet and its answer.
 
     What the request says of its encoding is kept as soon as it is known, so that a packet that
     is refused half-way is answered in it too.
     """
 
-    def __init__(
-        self, engine: PacketEngine, settings: Settings, spools: Spools, asked: Request
-    ) -> None:
+    def __init__(self, engine: PacketEngine, edge: Edge, asked: Request) -> None:
         self._engine = engine
-        self._settings = settings
-        self._spools = spools
+        self._edge = edge
+        self._settings = edge.settings
         self._request = asked
         self._charset = asked.mimetype_params.get("charset")
-        self._limits = Limits(settings.max_packet_elements, settings.max_packet_depth)
-        self._reader: PacketReader | SenderReader = PacketReader(self._limits)
+        self._limits = Limits(self._settings.max_packet_elements, self._settings.max_packet_depth)
+        self._reader: PacketReader | SenderReader | None = None
         self._declared: str | None = None
 
-    def answer(self, places: Places) -> Response:
-        """The answer to the request, whatever happens; it is worked on in one of the places."""
-        try:
-            with contextlib.closing(self._arrived()) as body, places.taken(body.size):
-                return self._answered(body)
-        except PacketError as refusal:
-            status = REFUSED_WITH.get(type(refusal), HTTPStatus.OK)
-            return self._fault(refusal.text, status)
-        except ServerBusy as refusal:
-            logger.warning("A packet is sent away: %s", refusal)
-            return self._later(TOO_MUCH)
-        except SpoolRefused as refusal:
-            logger.warning("A packet or its answer finds no room: %s", refusal)
-            return self._later(_reason(refusal))
-        except StoreUnavailable as failure:
-            logger.warning("A packet is answered with 503: %s", failure)
-            return self._later(_reason(failure))
-        except Exception:
-            number = fault_number(self._request.environ)
-            logger.exception("Request %s failed", number)
-            return self._fault(
-                f"The server failed to process the packet. Its log tells why, at request {number}."
-            )
+    def answer(self) -> Response:
+        """The answer to the packet, which is worked on when there is a slot for it."""
+        asked = self._request
+        if asked.query_string and asked.args.get("command") == "ReloadSyncMap":
+            # The catalogue never changes while the server runs: there is nothing to load again.
+            return reply([EMPTY_ANSWER], UTF_8, len(EMPTY_ANSWER))
+        if asked.method in {"GET", "HEAD"}:
+            return about_page()
+        with contextlib.closing(self._arrived()) as body, self._edge.concurrency.slot(body.size):
+            return self._processed(self._read(body))
+
+    def refuse(self, outcome: Outcome) -> Response:
+        """The document for a packet that was not carried out, in the encoding of its client."""
+        return fault_reply(outcome, self._encoding())
 
     def packet(self) -> Packet:
         """Read the whole packet. Raises PacketError, NotAuthorized and TryAgainLater."""
@@ -134,15 +121,15 @@ class Exchange:
     def _arrived(self) -> ArrivedBody:
         """The body once it is there, or as much of it as could be read."""
         return ArrivedBody(
-            RequestBody.of(self._request, self._settings.max_body_bytes), self._spools
+            RequestBody.of(self._request, self._settings.max_body_bytes), self._edge.spools
         )
 
     def _read(self, body: ArrivedBody) -> Packet:
         """The packet in a body; of a long one from a stranger no more than who sends it is read."""
         if body.size > CHUNK_BYTES:
             packet = self._read_by(SenderReader(self._limits), body)
-            host, address = host_of(self._request), self._request.remote_addr or ""
-            self._engine.recognise(packet, host, address)
+            asked = self._request
+            self._engine.recognise(packet, asked.host_name, asked.remote_addr or "")
         return self._read_by(PacketReader(self._limits), body)
 
     def _read_by(self, reader: PacketReader | SenderReader, body: ArrivedBody) -> Packet:
@@ -157,25 +144,18 @@ class Exchange:
             # What the body raised counts more than what its beginning looks like.
             body.check()
 
-    def _answered(self, body: ArrivedBody) -> Response:
-        try:
-            packet = self._read(body)
-        except NotAuthorized:
-            return self._written((answers.Response(None, (NOT_AUTHORIZED,)),))
-        return self._processed(packet)
-
     def _processed(self, packet: Packet) -> Response:
         encoding = self._encoding()
         with contextlib.ExitStack() as resources:
             limits = AnswerLimits(
                 self._settings.spool_memory_bytes, self._settings.max_answer_bytes
             )
-            spool = RecordSpool(encoding, self._spools, limits)
+            spool = RecordSpool(encoding, self._edge.spools, limits)
             resources.callback(spool.close)
             responses = self._engine.process(
                 packet,
                 read_options(self._request.headers),
-                host_of(self._request),
+                self._request.host_name,
                 self._request.remote_addr or "",
                 spool,
             )
@@ -187,59 +167,49 @@ class Exchange:
             answer.call_on_close(kept.close)
             return answer
 
-    def _written(self, responses: tuple[answers.Response, ...]) -> Response:
-        """An answer without records."""
-        encoding = self._encoding()
-        limits = AnswerLimits(self._settings.spool_memory_bytes, self._settings.max_answer_bytes)
-        with contextlib.closing(RecordSpool(encoding, self._spools, limits)) as none:
-            length, pieces = document(responses, none, encoding)
-            return reply([b"".join(pieces)], encoding, length)
-
-    def _fault(self, text: str, status: HTTPStatus = HTTPStatus.OK) -> Response:
-        encoding = self._encoding()
-        content = fault_document(f"Error: {text}", encoding)
-        return reply([content], encoding, len(content), status)
-
-    def _later(self, reason: str) -> Response:
-        response = self._fault(f"{reason} {AGAIN_LATER}", HTTPStatus.SERVICE_UNAVAILABLE)
-        response.headers["Retry-After"] = str(RETRY_AFTER_SECONDS)
-        return response
-
     def _encoding(self) -> OutputEncoding:
         return response_encoding(
-            self._reader.asked_encoding,
+            None if self._reader is None else self._reader.asked_encoding,
             self._declared,
             self._charset,
             self._settings.default_response_encoding,
         )
 
 
-def overload(settings: Settings) -> tuple[bytes, Mapping[str, str]]:
-    """What is answered, with status 503, to who cannot even say what he wants; and its headers."""
-    encoding = response_encoding(settings.default_response_encoding)
-    content = fault_document(f"Error: {TOO_MUCH} {AGAIN_LATER}", encoding)
-    headers = {
-        "Content-Type": f"text/xml;charset={encoding.name}",
-        "Content-Length": str(len(content)),
-        "Retry-After": str(RETRY_AFTER_SECONDS),
-    }
-    return content, headers
+def refusal(outcome: Outcome, settings: Settings) -> Response:
+    """What is told to who comes to no exchange: nobody has looked at what he sends."""
+    if outcome.kind is Kind.NOTHING_HERE:
+        return Response(NOTHING_HERE, outcome.status, mimetype="text/plain")
+    answer = fault_reply(outcome, response_encoding(settings.default_response_encoding))
+    # In HTTP's own letters, in which such refusals have always come.
+    answer.status = f"{outcome.status.value} {outcome.status.phrase}"
+    return answer
 
 
-def _reason(failure: StoreUnavailable) -> str:
-    """What the client is told of the database, in a sentence."""
-    match failure:
-        case CommitUnknown():
-            return (
-                "The server lost its database while it stored the packet, which may be stored:"
-                " look first, unless its records are named by guids."
-            )
-        case SpoolRefused():
-            return "The server has no room for long packets and answers."
-        case StoreBusy():
-            return "The database has too much to do."
-        case _:
-            return failure.sentence
+def fault_reply(outcome: Outcome, encoding: OutputEncoding) -> Response:
+    """The document that tells of a packet which is refused as a whole (PROTOCOL.md 2.6)."""
+    content = fault_document(_sentence(outcome), encoding)
+    return reply([content], encoding, len(content), status_of(outcome))
+
+
+def status_of(outcome: Outcome) -> HTTPStatus:
+    """The status of an answer: what concerns the packet, and not its way here, has 200."""
+    return HTTPStatus.OK if outcome.kind in TOLD_AS_ANSWERS else outcome.status
+
+
+def about_page() -> Response:
+    """Tells a person with a browser what this address is for."""
+    return Response(ABOUT, mimetype="text/html")
+
+
+def _sentence(outcome: Outcome) -> str:
+    """What the client is told, in one sentence or two."""
+    if outcome.kind is Kind.NOT_AUTHORIZED:
+        return outcome.text
+    if outcome.kind is Kind.FAULT:
+        return f"Error: The server failed to process the packet. {outcome.text}"
+    sentence = SENTENCES.get(outcome.kind, outcome.text)
+    return f"Error: {sentence} {AGAIN_LATER}" if outcome.kind.is_for_later else f"Error: {sentence}"
 
 
 def _closing(resources: contextlib.ExitStack, pieces: Iterable[bytes]) -> Iterator[bytes]:
@@ -274,10 +244,3 @@ def read_options(headers: Headers) -> Options:
 def is_strict(headers: Headers) -> bool:
     """Whether what nothing heeds is to be an error."""
     return headers.get("strict", "").strip().lower() in SWITCHED_ON
-
-
-def host_name(host: str) -> str:
-    """The name in a header Host, without port and without the brackets of IPv6."""
-    if host.startswith("["):
-        return host[1:].partition("]")[0]
-    return host.partition(":")[0]

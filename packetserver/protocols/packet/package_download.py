@@ -14,20 +14,18 @@ from typing import IO, Protocol
 
 from werkzeug.datastructures import Range
 from werkzeug.http import parse_range_header, unquote_etag
-from werkzeug.wrappers import Request, Response
 
 from packetserver.engine.packages import Download
-from packetserver.engine.packet import Packet
-from packetserver.errors import NotAuthorized, PacketError, TryAgainLater
-from packetserver.protocols.front.bodies import REFUSED_WITH
-from packetserver.protocols.front.concurrency import Places
+from packetserver.protocols.front.concurrency import Concurrency
+from packetserver.protocols.front.outcomes import Outcome
+from packetserver.protocols.front.requests import Request, Response
+from packetserver.protocols.packet.exchange import PacketExchange, about_page, status_of
 from packetserver.security.credentials import Credentials
 
 logger = logging.getLogger(__name__)
 
 CHUNK_BYTES = 64 * 1024
-RETRY_AFTER_SECONDS = 10
-BINARY = "application/octet-stream"
+BINARY, TEXT = "application/octet-stream", "text/plain"
 
 Part = tuple[int, int]
 """Bytes of a file: the first, and the one behind the last."""
@@ -43,31 +41,38 @@ class PackageStore(Protocol):
         """A package is sent to its end. Raises StoreUnavailable."""
 
 
-def send_package(
-    packages: PackageStore, read: Callable[[], Packet], host: str, asked: Request, places: Places
-) -> Response:
-    """Answer the request.
+class DownloadExchange:
+    """A packet that asks for a package, and the package; ``sent`` reads the packet."""
 
-    ``read`` gives the packet in the request, and raises PacketError; ``host`` is the name that
-    the client used for this server.
-    """
-    try:
-        packet = read()
-        with places.taken():
-            found = packages.find(packet.credentials, host, asked.remote_addr or "")
-        return _nothing() if found is None else _file(packages, found, asked)
-    except PacketError as refusal:
-        return _nothing(REFUSED_WITH.get(type(refusal), HTTPStatus.OK))
-    except NotAuthorized:
-        return _nothing()
-    except TryAgainLater as failure:
-        logger.warning("A package cannot be sent: %s", failure)
-        response = Response(status=HTTPStatus.SERVICE_UNAVAILABLE)
-        response.headers["Retry-After"] = str(RETRY_AFTER_SECONDS)
-        return response
-    except Exception:
-        logger.exception("A package cannot be sent")
-        return _nothing()
+    def __init__(
+        self,
+        packages: PackageStore,
+        sent: PacketExchange,
+        concurrency: Concurrency,
+        asked: Request,
+    ) -> None:
+        self._packages = packages
+        self._sent = sent
+        self._concurrency = concurrency
+        self._request = asked
+
+    def answer(self) -> Response:
+        """The package of the client, or nothing."""
+        asked = self._request
+        if asked.method in {"GET", "HEAD"}:
+            return about_page()
+        packet = self._sent.packet()
+        with self._concurrency.slot():
+            found = self._packages.find(
+                packet.credentials, asked.host_name, asked.remote_addr or ""
+            )
+        return _nothing() if found is None else _file(self._packages, found, asked)
+
+    def refuse(self, outcome: Outcome) -> Response:
+        """Nothing, with a status that says why if HTTP has one."""
+        if outcome.kind.is_for_later:
+            return Response(status=outcome.status, mimetype=TEXT)
+        return _nothing(status_of(outcome))
 
 
 def _nothing(status: HTTPStatus = HTTPStatus.OK) -> Response:
@@ -78,7 +83,9 @@ def _file(packages: PackageStore, found: Download, asked: Request) -> Response:
     wanted = _range(asked, found)
     part = (0, found.size) if wanted is None else wanted.range_for_length(found.size)
     if part is None:
-        return _described(found, Response(status=HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE), None)
+        return _described(
+            found, Response(status=HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE, mimetype=TEXT), None
+        )
     with ExitStack() as opened:
         file = opened.enter_context(found.path.open("rb"))
         pieces = _pieces(file, part, lambda: _note_end(packages, found, part))

@@ -10,7 +10,7 @@ from contextlib import ExitStack
 import pytest
 
 from packetserver.errors import ServerBusy
-from packetserver.protocols.front.concurrency import LARGE_BYTES, Places
+from packetserver.protocols.front.concurrency import LARGE_BYTES, Concurrency
 
 FOREVER = 60
 IN_TIME = 30
@@ -23,8 +23,8 @@ def pool() -> Iterator[ThreadPoolExecutor]:
         yield made
 
 
-def work(places: Places, size: int = 0) -> str:
-    with places.taken(size):
+def work(concurrency: Concurrency, size: int = 0) -> str:
+    with concurrency.slot(size):
         return "done"
 
 
@@ -38,65 +38,65 @@ def until(condition: Callable[[], bool]) -> None:
     pytest.fail("it did not happen")
 
 
-def test_one_more_than_there_are_places_waits_until_one_is_free(pool) -> None:
-    places = Places(2, 10, FOREVER)
+def test_one_more_than_there_are_slots_waits_until_one_is_free(pool) -> None:
+    concurrency = Concurrency(2, 10, FOREVER)
     with ExitStack() as others:
-        others.enter_context(places.taken())
-        with places.taken():
-            third = pool.submit(work, places)
-            until(lambda: places.waiting == 1)
+        others.enter_context(concurrency.slot())
+        with concurrency.slot():
+            third = pool.submit(work, concurrency)
+            until(lambda: concurrency.waiting == 1)
             assert not third.done()
         assert third.result(IN_TIME) == "done"
-    assert places.waiting == 0
+    assert concurrency.waiting == 0
 
 
 def test_it_is_sent_away_when_too_many_wait(pool) -> None:
-    places = Places(1, 2, FOREVER)
-    with places.taken():
-        waiting = [pool.submit(work, places) for _ in range(2)]
-        until(lambda: places.waiting == 2)
+    concurrency = Concurrency(1, 2, FOREVER)
+    with concurrency.slot():
+        waiting = [pool.submit(work, concurrency) for _ in range(2)]
+        until(lambda: concurrency.waiting == 2)
         with pytest.raises(ServerBusy, match="too many packets wait"):
-            work(places)
+            work(concurrency)
     assert [each.result(IN_TIME) for each in waiting] == ["done", "done"]
 
 
 def test_it_is_sent_away_when_it_waits_too_long() -> None:
-    places = Places(1, 10, 0)
-    with places.taken(), pytest.raises(ServerBusy, match="no place became free"):
-        work(places)
-    assert places.waiting == 0
-    assert work(places) == "done"
+    concurrency = Concurrency(1, 10, 0)
+    with concurrency.slot(), pytest.raises(ServerBusy, match="no place became free"):
+        work(concurrency)
+    assert concurrency.waiting == 0
+    assert work(concurrency) == "done"
 
 
-def test_a_place_is_free_again_after_an_error() -> None:
-    places = Places(1, 0, 0)
+def test_a_slot_is_free_again_after_an_error() -> None:
+    concurrency = Concurrency(1, 0, 0)
     for size in (0, LARGE_BYTES):
-        with pytest.raises(ArithmeticError), places.taken(size):
+        with pytest.raises(ArithmeticError), concurrency.slot(size):
             raise ArithmeticError
-    assert work(places) == "done"
-    assert work(places, LARGE_BYTES) == "done"
+    assert work(concurrency) == "done"
+    assert work(concurrency, LARGE_BYTES) == "done"
 
 
 @pytest.mark.parametrize(("number", "large"), [(1, 1), (3, 1), (8, 2), (16, 4)])
-def test_large_packets_leave_places_for_small_ones(number: int, large: int) -> None:
-    places = Places(number, 10, 0)
+def test_large_packets_leave_slots_for_small_ones(number: int, large: int) -> None:
+    concurrency = Concurrency(number, 10, 0)
     with ExitStack() as taken:
         for _ in range(large):
-            taken.enter_context(places.taken(LARGE_BYTES))
+            taken.enter_context(concurrency.slot(LARGE_BYTES))
         with pytest.raises(ServerBusy):
-            work(places, LARGE_BYTES)
+            work(concurrency, LARGE_BYTES)
         for _ in range(number - large):
-            taken.enter_context(places.taken(LARGE_BYTES - 1))
+            taken.enter_context(concurrency.slot(LARGE_BYTES - 1))
         with pytest.raises(ServerBusy):
-            work(places)
-    assert work(places, LARGE_BYTES) == "done"
+            work(concurrency)
+    assert work(concurrency, LARGE_BYTES) == "done"
 
 
-def test_a_large_packet_that_finds_no_place_takes_none_of_the_large_ones() -> None:
-    places = Places(4, 10, 0)
+def test_a_large_packet_that_finds_no_slot_takes_none_of_the_large_ones() -> None:
+    concurrency = Concurrency(4, 10, 0)
     with ExitStack() as small:
         for _ in range(4):
-            small.enter_context(places.taken())
+            small.enter_context(concurrency.slot())
         with pytest.raises(ServerBusy):
-            work(places, LARGE_BYTES)
-    assert work(places, LARGE_BYTES) == "done"
+            work(concurrency, LARGE_BYTES)
+    assert work(concurrency, LARGE_BYTES) == "done"

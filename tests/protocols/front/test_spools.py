@@ -17,8 +17,7 @@ import pytest
 
 from packetserver.errors import SettingsError, SpoolRefused
 from packetserver.protocols.front import spools as spools_module
-from packetserver.protocols.front.spool_usage import SharedNumbers
-from packetserver.protocols.front.spools import Spools, spool_folder
+from packetserver.protocols.front.spools import SharedNumbers, Spools, spool_folder
 from packetserver.settings import Settings
 
 KEEPS = """

@@ -26,7 +26,7 @@ from packetserver.app import create_app
 from packetserver.engine.assembly import build_engine
 from packetserver.engine.process import Engine
 from packetserver.errors import StoreUnavailable
-from packetserver.protocols.packet.documents import MOST_FIELD_BYTES
+from packetserver.protocols.front.forms import MOST_FIELD_BYTES
 from packetserver.settings import Settings
 from packetserver.store.files import FileLibrary
 

@@ -15,7 +15,7 @@ from protocols.packet.exchanges import (
 
 from packetserver.engine.packet import CommitLevel
 from packetserver.errors import StoreUnavailable
-from packetserver.protocols.packet.exchange import host_name
+from packetserver.protocols.front.requests import host_name
 
 
 @pytest.mark.parametrize(
