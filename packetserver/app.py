@@ -10,8 +10,6 @@ from prometheus_client import CONTENT_TYPE_LATEST
 from sqlalchemy.pool import Pool
 
 from packetserver.catalogue.model import Target
-from packetserver.engine.assembly import build_engine
-from packetserver.engine.process import Engine
 from packetserver.errors import StoreUnavailable
 from packetserver.operation.disks import Disks
 from packetserver.operation.metrics import Metrics
@@ -26,6 +24,7 @@ from packetserver.protocols.front.hosts import Hosts
 from packetserver.protocols.front.requests import Response
 from packetserver.protocols.front.spools import Spools
 from packetserver.protocols.packet.exchange import PacketEngine, about_page
+from packetserver.protocols.packet.process import Engine, build_engine
 from packetserver.protocols.packet.routes import packet_protocol
 from packetserver.settings import Settings, load_settings
 

@@ -5,7 +5,6 @@ The protocol layer alone turns them into the wire's text, so nothing here knows 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from enum import Enum
 
 
@@ -179,26 +178,6 @@ class ServerBusy(TryAgainLater):
     """The server has more to do than it takes on at a time."""
 
 
-class RecordRefused(PacketServerError):
-    """The database refuses a record; ``reasons`` name fields and elements, never constraints.
-
-    ``origin`` is what a row that waited to be stored was told to come from, None for any other.
-    """
-
-    def __init__(self, *reasons: str) -> None:
-        super().__init__("; ".join(reasons))
-        self.reasons = reasons
-        self.origin: object = None
-
-
-class KeyTaken(RecordRefused):
-    """A key that the database gave to a row of ``table`` is another row's, or is none."""
-
-    def __init__(self, table: str) -> None:
-        super().__init__("A record with the same key exists already")
-        self.table = table
-
-
 class PacketError(PacketServerError):
     """The packet as a whole is refused and nothing of it has run (PROTOCOL.md 2.6).
 
@@ -232,39 +211,6 @@ class NotAuthorized(PacketServerError):
 
 class LoginThrottled(NotAuthorized):
     """Too many logins have failed: this one is refused unseen, and its sender cannot tell."""
-
-
-class ItemMessage(PacketServerError):
-    """An item cannot be done; the later items of its transaction are still tried.
-
-    ``text`` is the wire's text (PROTOCOL.md appendix A). The transaction is undone all the same.
-    """
-
-    def __init__(self, text: str) -> None:
-        super().__init__(text)
-        self.text = text
-
-
-class TransactionFailure(PacketServerError):
-    """The transaction ends here and is undone.
-
-    ``fixed`` are lines that clients know letter by letter, ``reasons`` are sentences of ours.
-    """
-
-    def __init__(self, *fixed: str, reasons: Sequence[str] = ()) -> None:
-        super().__init__("; ".join((*fixed, *reasons)))
-        self.fixed = fixed
-        self.reasons = tuple(reasons)
-
-    @classmethod
-    def because(cls, *reasons: str) -> TransactionFailure:
-        """The fixed text `Transaction failed`, followed by the reasons."""
-        return cls("Transaction failed", reasons=reasons)
-
-    @property
-    def lines(self) -> tuple[str, ...]:
-        """The wire's lines: the fixed ones come first."""
-        return (*self.fixed, *self.reasons)
 
 
 class ValueNotOfType(PacketServerError):

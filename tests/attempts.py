@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from driving import Answer, Driver, item
 from making import Maker
 
-from packetserver.engine.packet import Item
+from packetserver.protocols.packet.packet import Item
 from packetserver.security.credentials import Credentials
 
 NEXT_ANCHOR = "2037-01-01 00:00:00.0"

@@ -6,16 +6,16 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from packetserver.engine.answers import Response
-from packetserver.engine.packet import (
+from packetserver.protocols.packet.packet import (
     CommitLevel,
     Item,
     Options,
     Packet,
     Property,
+    Response,
     Transaction,
 )
-from packetserver.engine.process import Engine
+from packetserver.protocols.packet.process import Engine
 from packetserver.security.credentials import Credentials
 
 HOST = "127.0.0.1"

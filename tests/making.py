@@ -10,7 +10,7 @@ from driving import Driver
 
 from packetserver.catalogue.model import Catalogue, Column, Field, ObjectType
 from packetserver.catalogue.types import TYPES
-from packetserver.engine.validation import AT_INSERT
+from packetserver.records.rules import AT_INSERT
 from packetserver.store.rows import Rows
 
 USERS = "access"

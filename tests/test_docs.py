@@ -19,13 +19,13 @@ from packetserver.catalogue.types import EMPTY_NUMBERS, TYPES
 from packetserver.cli import catalogue_words as phrases
 from packetserver.cli.catalogue import MARK, pages
 from packetserver.cli.examples import example_packets
-from packetserver.engine.assembly import load_schema
-from packetserver.engine.effects import AFTER, BEFORE, INSTEAD
-from packetserver.engine.named_inserts import NAMED_INSERTS
-from packetserver.engine.validation import RULES
-from packetserver.engine.ways import PERMISSION_RULES
+from packetserver.protocols.packet.actions import NAMED_INSERTS
 from packetserver.protocols.packet.builder import Limits
 from packetserver.protocols.packet.reader import PacketReader
+from packetserver.records.effects import AFTER, BEFORE, INSTEAD
+from packetserver.records.opening import load_schema
+from packetserver.records.rules import RULES
+from packetserver.records.ways import PERMISSION_RULES
 from packetserver.store.derived import DERIVATIONS
 from packetserver.store.filters import MATCHES
 

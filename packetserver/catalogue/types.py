@@ -28,6 +28,7 @@ _INTEGER_RANGE = range(-(2**31), 2**31)
 _DOUBLE = re.compile(
     r"[+-]?(?:Infinity|((?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)(?:[eE][+-]?[0-9]+)?)[dDfF]?)"
 )
+_MARKS = {"on": "1", "true": "1", "off": "0", "false": "0"}
 _MOST_IDS = 10_000
 """Each is a parameter of a statement, and there a database allows no more than 65,535."""
 
@@ -86,6 +87,16 @@ def read_double(text: str, _zone: ZoneInfo) -> float:
     if math.isinf(value) and found.group(1):
         raise ValueNotOfType("out of range")
     return value
+
+
+def read_percent(text: str, zone: ZoneInfo) -> float:
+    """A number, with or without a percent sign behind it."""
+    return read_double(text.strip().removesuffix("%"), zone)
+
+
+def read_mark(text: str, zone: ZoneInfo) -> int:
+    """An integer, or the word that a checkbox sends for 1 or 0."""
+    return read_integer(_MARKS.get(text.strip().lower(), text), zone)
 
 
 def read_text(text: str, _zone: ZoneInfo) -> str:
@@ -175,18 +186,23 @@ def odd_boolean(true_texts: Iterable[str]) -> FieldType:
 
 TYPES: Mapping[str, FieldType] = MappingProxyType(
     {
-        known.name: known
-        for known in (
-            FieldType("integer", "-1", read_integer, str),
-            FieldType("double", "0.0", read_double, write_double),
-            FieldType("boolean", "false", read_boolean, write_boolean),
-            FieldType("text", "", read_text, str),
-            FieldType("timestamp", "", read_timestamp, write_timestamp),
-            FieldType("date", "", read_date, write_date),
-            FieldType("tristate", "-1", read_tristate, str),
-            FieldType("local-date", "", read_local_date, write_timestamp),
-            FieldType("id-list", "", read_id_list, write_id_list),
-        )
+        **{
+            known.name: known
+            for known in (
+                FieldType("integer", "-1", read_integer, str),
+                FieldType("double", "0.0", read_double, write_double),
+                FieldType("boolean", "false", read_boolean, write_boolean),
+                FieldType("text", "", read_text, str),
+                FieldType("timestamp", "", read_timestamp, write_timestamp),
+                FieldType("date", "", read_date, write_date),
+                FieldType("tristate", "-1", read_tristate, str),
+                FieldType("local-date", "", read_local_date, write_timestamp),
+                FieldType("id-list", "", read_id_list, write_id_list),
+            )
+        },
+        # They are stored and read as what they are named; only what is sent may look otherwise.
+        "percent": FieldType("double", "0.0", read_percent, write_double),
+        "mark": FieldType("integer", "-1", read_mark, str),
     }
 )
 

@@ -12,7 +12,7 @@ from packetserver.adoption.additions import Additions
 from packetserver.adoption.differences import Finding, Weight, WireNames, by_topic
 from packetserver.cli.program import aligned, current_settings, examples
 from packetserver.cli.settings import shown_url
-from packetserver.engine.assembly import load_schema, open_database, preferences_of
+from packetserver.records.opening import load_schema, open_database, preferences_of
 
 INDENT = "  "
 

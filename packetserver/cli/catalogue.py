@@ -13,8 +13,8 @@ from packetserver.catalogue.model import Catalogue, ObjectType
 from packetserver.cli.catalogue_pages import INDEX, object_page
 from packetserver.cli.catalogue_words import code
 from packetserver.cli.program import Section, examples
-from packetserver.engine.assembly import load_schema
 from packetserver.errors import ProvisionError
+from packetserver.records.opening import load_schema
 from packetserver.store.schema import Schema
 
 MARK = "<!-- Written by `packetserver catalogue docs`: what is changed here is lost. -->"
@@ -61,6 +61,8 @@ password in 32 hex digits, `{client}` and `{client code}` the same of a sync cli
 | `tristate` | filters only: 1 and 0 as a boolean, any other text asks nothing | |
 | `local-date` | filters only: `11/22/26`; what has a time of day asks nothing | |
 | `id-list` | filters only: `1,2,3` | |
+| `percent` | a `double`, also as `50%` | as a `double` |
+| `mark` | an `integer`; `on` and `true` are 1, `off` and `false` 0 | as an `integer` |
 
 A value that is not of its field's type is an error while the request validates, and is ignored
 otherwise. A text that is too long is always an error, `name: Length limit exceeded`.

@@ -7,11 +7,10 @@ from collections.abc import Iterable, Iterator, Sequence
 from packetserver.catalogue.model import NOW, Control, Field, Filter, ObjectType, Rule, Scalar
 from packetserver.cli.catalogue_words import COMPLAINTS, Wording, code, listing, meaning
 from packetserver.cli.examples import example_packets
-from packetserver.engine.effects import AFTER, BEFORE, INSTEAD
-from packetserver.engine.named_inserts import NAMED_INSERTS
-from packetserver.engine.stamps import CREATION
-from packetserver.engine.validation import REQUIRED
-from packetserver.engine.ways import PERMISSION_RULES
+from packetserver.protocols.packet.actions import NAMED_INSERTS
+from packetserver.records.effects import AFTER, BEFORE, INSTEAD
+from packetserver.records.rules import CREATION, REQUIRED
+from packetserver.records.ways import PERMISSION_RULES
 from packetserver.store.field_filters import uncompared_fields
 from packetserver.store.filters import mentions
 from packetserver.store.schema import Schema

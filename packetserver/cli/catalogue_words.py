@@ -14,8 +14,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from packetserver.catalogue.model import Catalogue, Filter, Named, ObjectType
-from packetserver.engine.draft import LENGTH_EXCEEDED
-from packetserver.engine.named.rules_form import NO_ADDRESS
+from packetserver.records.rules import LENGTH_EXCEEDED
+from packetserver.records.rules.values import NO_ADDRESS
 
 Phrases = Mapping[str, str]
 

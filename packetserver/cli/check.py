@@ -7,8 +7,8 @@ from pathlib import Path
 import click
 
 from packetserver.cli.program import examples, printable
-from packetserver.engine.assembly import load_schema
 from packetserver.protocols.packet.check import Checked, check_document
+from packetserver.records.opening import load_schema
 
 
 @click.command(epilog=examples("packetserver check packet.xml", "packetserver check *.xml"))

@@ -11,9 +11,9 @@ import click
 
 from packetserver.cli.identities import audit_command, identities, new_secret
 from packetserver.cli.program import Section, aligned, current_settings, examples, print_table
-from packetserver.engine.assembly import preferences_of
 from packetserver.errors import ProvisionError
 from packetserver.provision.installation import Installation, open_installation
+from packetserver.records.opening import preferences_of
 from packetserver.store.rows import Rows
 from packetserver.store.unit_of_work import UnitOfWork, unit_of_work
 from packetserver.sync.clients import ClientState, read_state, reset_client

@@ -15,10 +15,10 @@ import click
 from packetserver.cli.identities import NewSecret, audit_command, identities, new_secret
 from packetserver.cli.program import current_settings, examples
 from packetserver.cli.settings import shown_url
-from packetserver.engine.assembly import load_schema
 from packetserver.errors import ProvisionError
 from packetserver.provision import provision as apply_file
 from packetserver.provision.installation import Condition, is_in_memory, prepare_installation
+from packetserver.records.opening import load_schema
 from packetserver.settings import Settings
 from packetserver.store.database import Database
 from packetserver.store.new_migration import write_migration

@@ -18,7 +18,7 @@ from packetserver.catalogue.model import (
     ObjectType,
     Rule,
 )
-from packetserver.engine.stamps import CREATION
+from packetserver.records.rules import CREATION
 
 LAST, NEXT = "2026-11-22 09:15:08.0", "2026-11-23 09:15:08.0"
 USER = "<id>{host}</id><systemId>4</systemId><username>{user name}</username><code>{code}</code>"

@@ -11,11 +11,10 @@ from dataclasses import dataclass, field
 import click
 
 from packetserver.cli.program import current_settings, examples
-from packetserver.engine.assembly import preferences_of
-from packetserver.engine.packages_compile import Progress
-from packetserver.engine.packages_worker import Outcome, PackageWorker
 from packetserver.errors import StoreUnavailable
+from packetserver.protocols.packet.package_work import Outcome, PackageWorker, Progress
 from packetserver.provision.installation import open_installation
+from packetserver.records.opening import preferences_of
 from packetserver.sync.packages import Job
 
 POLL_SECONDS = 1.0

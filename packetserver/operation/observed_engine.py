@@ -6,31 +6,26 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 
 from packetserver.catalogue.model import Target
-from packetserver.engine.actions import ACTIONS
-from packetserver.engine.answers import RecordSink, Response
-from packetserver.engine.documents import Documents
-from packetserver.engine.named_inserts import NAMED_INSERTS
-from packetserver.engine.packages import Packages
-from packetserver.engine.packet import Item, Options, Packet
-from packetserver.engine.permissions import DENIED
-from packetserver.engine.process import NOT_AUTHORIZED, ROLLED_BACK
-from packetserver.engine.transactions import NOT_FOR_THIS_USER
-from packetserver.engine.validation import FIXED_LINES
 from packetserver.errors import NotAuthorized, TryAgainLater
+from packetserver.failures import Kind
 from packetserver.operation.metrics import OTHER, Metrics
 from packetserver.operation.requests import CURRENT, Principal, RequestFacts
+from packetserver.protocols.packet.actions import ACTIONS, NAMED_INSERTS
 from packetserver.protocols.packet.exchange import PacketEngine
+from packetserver.protocols.packet.packages import Packages
+from packetserver.protocols.packet.packet import Item, Options, Packet, RecordSink, Response
+from packetserver.protocols.packet.stored_documents import Documents
 from packetserver.security.credentials import Credentials
 
-KINDS = {
-    NOT_AUTHORIZED: "not_authorized",
-    NOT_FOR_THIS_USER: "not_authorized",
-    DENIED: "permission",
-    ROLLED_BACK: "rolled_back",
-    FIXED_LINES[0]: "validation",
-    FIXED_LINES[1]: "failed",
+LABELS = {
+    Kind.NOT_AUTHORIZED: "not_authorized",
+    Kind.FORBIDDEN: "not_authorized",
+    Kind.DENIED: "permission",
+    Kind.UNDONE: "rolled_back",
+    Kind.INVALID: "validation",
+    Kind.UNKNOWN: "message",
 }
-"""The first lines of errors that have a kind of their own."""
+"""What the metric calls failures; all others are transactions that failed."""
 
 ACTION_NAMES = frozenset(ACTIONS) | {name for _, name in NAMED_INSERTS}
 
@@ -95,7 +90,7 @@ class ObservedEngine:
             return responses
         for each in responses:
             facts.unheeded.add(each.unheeded)
-        facts.errors.update(kind_of(each.errors) for each in responses if each.errors)
+        facts.errors.update(label_of(each.kinds) for each in responses if each.kinds)
         facts.failed = sum(each.status for each in responses)
         facts.outcome = "failed" if facts.failed else "done"
         facts.principal = _principal(packet.credentials)
@@ -121,14 +116,14 @@ class ObservedEngine:
             yield name, action if action in ACTION_NAMES else OTHER, count
 
 
-def kind_of(errors: Sequence[str]) -> str:
-    """The kind of a response's error."""
-    return KINDS.get(errors[0], "message")
+def label_of(kinds: Sequence[Kind]) -> str:
+    """What the metric calls the first failure of a response."""
+    return LABELS.get(kinds[0], "failed")
 
 
 def is_refused(responses: Sequence[Response]) -> bool:
     """Whether the answer is that the sender is not let in."""
-    return len(responses) == 1 and responses[0].errors == (NOT_AUTHORIZED,)
+    return len(responses) == 1 and responses[0].kinds == (Kind.NOT_AUTHORIZED,)
 
 
 def _what(item: Item) -> tuple[str, str]:

@@ -7,10 +7,10 @@ import logging
 from sqlalchemy import Connection
 from sqlalchemy.exc import SQLAlchemyError
 
-from packetserver.engine.process import Engine
 from packetserver.errors import ProvisionError, StoreUnavailable
 from packetserver.operation.disks import Disks
 from packetserver.protocols.front.spools import Spools
+from packetserver.protocols.packet.process import Engine
 from packetserver.provision.installation import require_ready
 from packetserver.store.database import Database
 from packetserver.store.files import MOST_LEFT_ALONE

@@ -8,8 +8,8 @@ from collections import Counter
 from contextvars import ContextVar
 from dataclasses import dataclass, field
 
-from packetserver.engine.unheeded import Unheeded
 from packetserver.protocols.front.requests import new_request_id
+from packetserver.protocols.packet.unheeded import Unheeded
 
 HEADER = "X-Request-Id"
 

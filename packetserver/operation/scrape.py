@@ -19,11 +19,11 @@ from prometheus_client.registry import Collector
 from sqlalchemy.exc import SQLAlchemyError
 
 import packetserver
-from packetserver.engine.process import Engine
 from packetserver.errors import PacketServerError
 from packetserver.operation import metrics
 from packetserver.operation.metrics import Family, Metrics
 from packetserver.operation.sync_lag import SyncLag, read_sync_lag
+from packetserver.protocols.packet.process import Engine
 from packetserver.settings import Settings
 
 ALL, LOCAL = "all", "local"

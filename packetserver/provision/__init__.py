@@ -11,11 +11,12 @@ from pathlib import Path
 
 from sqlalchemy import Connection, inspect
 
-from packetserver.engine.assembly import preferences_of
-from packetserver.errors import ProvisionError, RecordRefused
+from packetserver.errors import ProvisionError
+from packetserver.failures import Refused
 from packetserver.provision.file import Entry, ProvisionFile, read_provision_file
 from packetserver.provision.installation import Installation, open_installation
 from packetserver.provision.people import StampedRows, SyncClients, Users
+from packetserver.records.opening import preferences_of
 from packetserver.settings import Settings
 from packetserver.store.setup import SETTINGS_TABLE, keep, read_kept
 from packetserver.store.unit_of_work import unit_of_work
@@ -153,7 +154,7 @@ def _told(entry: Entry) -> Iterator[None]:
     """An error of an entry says which one it was."""
     try:
         yield
-    except (ProvisionError, RecordRefused) as error:
+    except (ProvisionError, Refused) as error:
         raise ProvisionError(f"{entry.where}: {error}") from error
 
 

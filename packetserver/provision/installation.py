@@ -16,8 +16,8 @@ from sqlalchemy import Connection, inspect
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError
 
-from packetserver.engine.assembly import load_schema, open_database, preferences_of, zone_name
 from packetserver.errors import Outage, ProvisionError, SettingsError, StoreUnavailable
+from packetserver.records.opening import load_schema, open_database, preferences_of, zone_name
 from packetserver.settings import Settings
 from packetserver.store.database import Database
 from packetserver.store.folding import NO_LETTERS, folds_letters

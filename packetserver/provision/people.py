@@ -76,7 +76,7 @@ class StampedRows:
     def insert(self, table: str, values: Values) -> int:
         """Insert a row and return its key, which may be among the values.
 
-        Raises RecordRefused for a value that the database cannot store, ProvisionError for a key
+        Raises Refused for a value that the database cannot store, ProvisionError for a key
         that leaves too few for others.
         """
         row = {**self._stamps(table), **values}
@@ -87,7 +87,7 @@ class StampedRows:
     def change(self, table: str, stored: Values, wanted: Values) -> bool:
         """Make a stored row's columns what is wanted; whether anything differed.
 
-        Raises RecordRefused for a value that the database cannot store.
+        Raises Refused for a value that the database cannot store.
         """
         different = {name: value for name, value in wanted.items() if stored[name] != value}
         if different:

@@ -12,7 +12,8 @@ from sqlalchemy import ClauseElement, ColumnElement, Connection, Table, literal,
 from sqlalchemy.exc import DataError, IntegrityError
 
 from packetserver.catalogue.model import Catalogue, Field
-from packetserver.errors import KeyTaken, RecordRefused, RefusalUnexplained
+from packetserver.errors import RefusalUnexplained
+from packetserver.failures import Failure, KeyTaken, Kind, Refused, because
 from packetserver.store.names import name_columns
 from packetserver.store.new_keys import is_used_up
 from packetserver.store.schema import Schema
@@ -79,7 +80,7 @@ class Attempt(NamedTuple):
 
 @contextmanager
 def refusals_explained(attempt: Attempt) -> Iterator[None]:
-    """Turns a statement's refusal into RecordRefused.
+    """Turns a statement's refusal into Refused.
 
     Raises RefusalUnexplained where one has to look closely for the reason, and cannot any more.
     """
@@ -92,9 +93,9 @@ def refusals_explained(attempt: Attempt) -> Iterator[None]:
     except DataError as error:
         if getattr(error.orig, "sqlstate", None) in OUT_OF_RANGE:
             _look_for_used_up(error, attempt)
-        raise RecordRefused("A value does not fit its field") from error
+        raise because("A value does not fit its field") from error
     except IntegrityError as error:
-        raise RecordRefused(*_reasons(error, attempt)) from error
+        raise Refused(*_failures(error, attempt)) from error
 
 
 def _look_for_used_up(error: DataError, attempt: Attempt) -> None:
@@ -106,7 +107,7 @@ def _look_for_used_up(error: DataError, attempt: Attempt) -> None:
             raise KeyTaken(table) from error
 
 
-def _reasons(error: IntegrityError, attempt: Attempt) -> list[str]:
+def _failures(error: IntegrityError, attempt: Attempt) -> list[Failure]:
     state = getattr(error.orig, "sqlstate", None)
     text = str(error.orig)
     if state == UNIQUE or UNIQUE_SQLITE in text:
@@ -115,16 +116,20 @@ def _reasons(error: IntegrityError, attempt: Attempt) -> list[str]:
                 if attempt.can_look:
                     raise KeyTaken(table) from error
                 raise RefusalUnexplained("the database gave a key twice") from error
-        name = _taken_name(text, attempt)
-        return [name] if name is not None else [_taken(_repeated(error, attempt.table), attempt)]
+        taken = _taken_name(text, attempt) or _taken(_repeated(error, attempt.table), attempt)
+        return [taken]
     if state == NOT_NULL or NOT_NULL_SQLITE in text:
         return [_empty(error, attempt)]
     if not attempt.can_look:
         raise RefusalUnexplained("the database refused a record") from error
     if attempt.removing:
-        return [IN_USE.format(_enumerated(sorted(set(_users(attempt)))) or ANOTHER)]
-    missing = [sentence for _, sentence in missing_references(attempt)]
-    return missing or ["A record that is referred to does not exist"]
+        users = sorted(set(_users(attempt)))
+        reason = IN_USE.format(_enumerated(users) or ANOTHER)
+        return [Failure(Kind.IN_USE, reason=reason, facts={"users": users})]
+    missing = [failure for _, failure in missing_references(attempt)]
+    return missing or [
+        Failure(Kind.REFERENCE, reason="A record that is referred to does not exist")
+    ]
 
 
 def _repeated(error: IntegrityError, table: str) -> list[str]:
@@ -139,39 +144,38 @@ def _repeated(error: IntegrityError, table: str) -> list[str]:
     return [column for name, _, column in pairs if name == table and column]
 
 
-def _taken_name(text: str, attempt: Attempt) -> str | None:
+def _taken_name(text: str, attempt: Attempt) -> Failure | None:
     """The name that another row has, where it was that; two packets may have chosen it at once."""
     for names in name_columns(attempt.catalogue):
         field = _field(attempt, names.column) if names.table == attempt.table else None
         if field is not None and names.index in text:
-            return f"{field.name}: Another {names.kind} has this name already"
+            reason = f"Another {names.kind} has this name already"
+            return Failure(Kind.TWIN, field=field.name, reason=reason)
     return None
 
 
-def _taken(columns: list[str], attempt: Attempt) -> str:
+def _taken(columns: list[str], attempt: Attempt) -> Failure:
     fields = [found for each in columns if (found := _field(attempt, each)) is not None]
     if len(fields) < len(columns) or not fields:
-        return TAKEN
+        return Failure(Kind.TWIN, reason=TAKEN)
     names = ", ".join(each.name for each in fields)
     if any(each.secret is not None for each in fields):
-        return f"{names}: {TAKEN}"
+        return Failure(Kind.TWIN, field=names, reason=TAKEN)
     values = ", ".join(_shown(attempt.values.get(each.column or "")) for each in fields)
-    return f"{names}: {TAKEN}: {values}"
+    return Failure(Kind.TWIN, field=names, reason=f"{TAKEN}: {values}")
 
 
-def _empty(error: IntegrityError, attempt: Attempt) -> str:
+def _empty(error: IntegrityError, attempt: Attempt) -> Failure:
     column = getattr(getattr(error.orig, "diag", None), "column_name", None)
     if column is None:
         column = str(error.orig).rpartition(".")[2].strip()
     found = _field(attempt, column)
-    return "A field that may not be empty has no value" if found is None else _required(found)
+    if found is None:
+        return Failure(Kind.VALUE, reason="A field that may not be empty has no value")
+    return Failure(Kind.VALUE, field=found.name, reason=REQUIRED)
 
 
-def _required(field: Field) -> str:
-    return f"{field.name}: {REQUIRED}"
-
-
-def missing_references(attempt: Attempt) -> Iterator[tuple[str, str]]:
+def missing_references(attempt: Attempt) -> Iterator[tuple[str, Failure]]:
     """What the values refer to and is not there, column by column in the order of the table."""
     tables = attempt.catalogue.tables
     for column in tables[attempt.table].columns.values():
@@ -187,9 +191,10 @@ def missing_references(attempt: Attempt) -> Iterator[tuple[str, str]]:
             yield column.name, no_such_record(attempt.catalogue, name, target.name, value)
 
 
-def no_such_record(catalogue: Catalogue, name: str, table: str, value: object) -> str:
-    """The sentence for a field that names a record of a table which is not there."""
-    return f"{name}: there is no {element_of(catalogue, table) or 'record'} {_shown(value)}"
+def no_such_record(catalogue: Catalogue, name: str, table: str, value: object) -> Failure:
+    """What a field fails at that names a record of a table which is not there."""
+    reason = f"there is no {element_of(catalogue, table) or 'record'} {_shown(value)}"
+    return Failure(Kind.REFERENCE, field=name, reason=reason)
 
 
 def has_row(attempt: Attempt, table: str, column: str, values: list[Any]) -> bool:

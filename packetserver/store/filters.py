@@ -15,7 +15,7 @@ from sqlalchemy import ColumnElement, FromClause, not_
 from packetserver.catalogue.conditions import EVERY, Condition
 from packetserver.catalogue.conditions import NOTHING as NO_RECORD
 from packetserver.catalogue.model import Filter, Named, ObjectType
-from packetserver.errors import RecordRefused
+from packetserver.failures import because
 from packetserver.store.conditions import Kept, sql
 from packetserver.store.hiding import is_hidden
 from packetserver.store.scope import ALL_SEEING, Selection, Sight
@@ -100,10 +100,10 @@ class Asking:
     name: str
 
     def of_rows(self, element: str) -> Condition:
-        """Which records of an object; raises RecordRefused when there are none."""
+        """Which records of an object; raises Refused when there are none."""
         found = self.sight.of_rows(element)
         if found == NO_RECORD:
-            raise RecordRefused(UNREADABLE.format(self.name))
+            raise because(UNREADABLE.format(self.name))
         return found
 
     def of_names(self, element: str) -> Condition:

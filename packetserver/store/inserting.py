@@ -7,7 +7,7 @@ from typing import TypeVar
 
 from sqlalchemy import delete
 
-from packetserver.errors import KeyTaken, RecordRefused
+from packetserver.failures import KeyTaken, Kind, because
 from packetserver.store.diagnosis import Attempt, refusals_explained
 from packetserver.store.direct import Direct, Row
 from packetserver.store.new_keys import (
@@ -29,7 +29,7 @@ def store_row(attempt: Attempt, statement: Direct) -> Row:
 
     The database gives the key where ``attempt.counted`` says so.
 
-    Raises RecordRefused.
+    Raises Refused.
     """
     schema, table, values = attempt.schema, attempt.table, attempt.values
     key = schema.catalogue.tables[table].key or ""
@@ -46,7 +46,7 @@ def numbered(attempt: Attempt, carry_out: Callable[[], Result]) -> Result:
     """Carry out what stores rows whose keys the database gives (``attempt.counted``).
 
     One that another row has already is no reason to fail: the database goes on behind it. Raises
-    RecordRefused.
+    Refused.
     """
     for _ in range(MOST_TRIED):
         try:
@@ -54,7 +54,7 @@ def numbered(attempt: Attempt, carry_out: Callable[[], Result]) -> Result:
                 return carry_out()
         except KeyTaken as taken:
             go_on_from_free_key(attempt.connection, attempt.schema, taken.table)
-    raise RecordRefused(NONE_LEFT)
+    raise because(NONE_LEFT, kind=Kind.LIMIT)
 
 
 def _with_smaller_key(attempt: Attempt, statement: Direct, row: Row) -> Row:

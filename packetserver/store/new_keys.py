@@ -25,7 +25,7 @@ from sqlalchemy import (
 from sqlalchemy import table as some_table
 from sqlalchemy.dialects.postgresql import REGCLASS
 
-from packetserver.errors import RecordRefused
+from packetserver.failures import Kind, because
 from packetserver.store.dialects import key_sequence
 from packetserver.store.schema import Schema
 
@@ -63,7 +63,7 @@ def keep_clear_of(connection: Connection, schema: Schema, table: str, key: int) 
 def go_on_from_free_key(connection: Connection, schema: Schema, table: str) -> int:
     """A key that is free, from which the database goes on where it can be told to.
 
-    It is behind all that were chosen, as far as they may be. Raises RecordRefused when none is left.
+    It is behind all that were chosen, as far as they may be. Raises Refused when none is left.
     """
     target, key = schema.metadata.tables[table], schema.catalogue.tables[table].key or ""
     free = _free_key(connection, target, key)
@@ -102,5 +102,5 @@ def _free_key(connection: Connection, target: Table, key: str) -> int:
     free = select(func.min(here.c[key])).where(here.c[key] >= largest, ~is_followed)
     found = int(connection.execute(free).scalar_one()) + 1
     if found > LARGEST_KEY:
-        raise RecordRefused(NONE_LEFT)
+        raise because(NONE_LEFT, kind=Kind.LIMIT)
     return found

@@ -10,7 +10,7 @@ from sqlalchemy import ColumnElement, Connection, Select, func, select
 
 from packetserver.catalogue.conditions import EVERY, Condition
 from packetserver.catalogue.model import ObjectType
-from packetserver.errors import RecordRefused
+from packetserver.failures import Refused
 from packetserver.store.chosen import parted
 from packetserver.store.diagnosis import Attempt, refusals_explained
 from packetserver.store.filters import conditions
@@ -69,7 +69,7 @@ class Rows:
     def connection(self) -> Connection:
         """The connection, on which no row waits.
 
-        Raises RecordRefused for a row that waited, as all methods do which look at its table.
+        Raises Refused for a row that waited, as all methods do which look at its table.
         """
         self.settle()
         self._read_values.clear()
@@ -82,7 +82,7 @@ class Rows:
     ) -> None:
         """Store a record whose key nobody needs, together with others like it.
 
-        Raises RecordRefused for a row that waited longer, with the ``origin`` that it was given.
+        Raises Refused for a row that waited longer, with the ``origin`` that it was given.
         """
         table = described.table or ""
         if parted(values)[1]:
@@ -97,7 +97,7 @@ class Rows:
     def settle(self) -> None:
         """Store the rows that wait.
 
-        Raises RecordRefused for the first that is refused; none after it is stored.
+        Raises Refused for the first that is refused; none after it is stored.
         """
         table, rows, origins = self._waiting.take()
         statement = self.schema.statements.insert(table, None) if rows else None
@@ -107,7 +107,7 @@ class Rows:
         for row, origin in zip(rows, origins, strict=True):
             try:
                 self.insert_row(table, row)
-            except RecordRefused as refusal:
+            except Refused as refusal:
                 refusal.origin = origin
                 raise
 
@@ -167,7 +167,7 @@ class Rows:
     def numbered(
         self, tables: tuple[str, ...], carry_out: Callable[[Connection], Result]
     ) -> Result:
-        """Carry out what stores rows whose keys the database gives. Raises RecordRefused."""
+        """Carry out what stores rows whose keys the database gives. Raises Refused."""
         attempt = self._attempt(tables[0], {}, (), tables)
         return numbered(attempt, lambda: carry_out(attempt.connection))
 

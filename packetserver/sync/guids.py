@@ -33,7 +33,7 @@ from sqlalchemy import (
     update,
 )
 
-from packetserver.errors import TransactionFailure
+from packetserver.failures import Kind, because
 from packetserver.store.guid_columns import SYSTEM
 from packetserver.store.rows import Rows
 from packetserver.sync.answers import has_come
@@ -47,13 +47,13 @@ _KNOWN: weakref.WeakKeyDictionary[Engine, Mapping[str, int]] = weakref.WeakKeyDi
 def element_id(connection: Connection, metadata: MetaData, element: str) -> int:
     """The number of an element.
 
-    Raises TransactionFailure for an element that the database has no number for.
+    Raises Refused for an element that the database has no number for.
     """
     known = _KNOWN.get(connection.engine, {})
     if element not in known:
         known = _KNOWN[connection.engine] = _read(connection, metadata)
     if element not in known:
-        raise TransactionFailure.because(f"{element} is not known to sync clients here")
+        raise because(f"{element} is not known to sync clients here", kind=Kind.UNSUPPORTED)
     return known[element]
 
 
@@ -185,7 +185,7 @@ class GuidMap:
     def add(self, element: str, record_id: int, guid: int, seen: datetime | None) -> None:
         """The client calls a record so from now on.
 
-        Raises RecordRefused when it calls another one so.
+        Raises Refused when it calls another one so.
         """
         values = {"record_id": record_id, "cuid": guid, "status_date": seen, "complete": False}
         place = {"client_id": self.client_id, "table_id": self.element_id(element)}

@@ -25,7 +25,7 @@ from sqlalchemy import (
 )
 
 from packetserver.catalogue.conditions import EVERY, Condition, Not
-from packetserver.errors import TransactionFailure
+from packetserver.failures import Kind, because
 from packetserver.store.conditions import sql
 from packetserver.store.dialects import heed_growth
 from packetserver.store.hiding import is_hidden
@@ -72,7 +72,7 @@ class TrackedList:
     def new(self, identity: int) -> Batch:
         """Number the records that the client does not have, in the list's order, and note them.
 
-        Raises TransactionFailure when the numbers are used up.
+        Raises Refused when the numbers are used up.
         """
         skipped = max(self._offset - self._sent_before(INSERT), 0)
         batch = self._batch()
@@ -118,7 +118,7 @@ class TrackedList:
             if count < size or left == 0:
                 return found
         if self._within.count(self._unseen.new()):
-            raise TransactionFailure.because(NO_NUMBERS)
+            raise because(NO_NUMBERS, kind=Kind.LIMIT)
         return found
 
     def _assign(self, first: int, page: Range) -> int:

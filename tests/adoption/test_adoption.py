@@ -22,10 +22,10 @@ from databases import Databases
 from packetserver import cli
 from packetserver.adoption import Adoption, adopt_database
 from packetserver.adoption.differences import Topic
-from packetserver.engine.assembly import build_engine, load_schema
-from packetserver.engine.process import Engine
 from packetserver.errors import ProvisionError
+from packetserver.protocols.packet.process import Engine, build_engine
 from packetserver.provision.installation import Condition, condition_of
+from packetserver.records.opening import load_schema
 from packetserver.security.credentials import Credentials
 from packetserver.settings import Settings
 from packetserver.store.database import Database

@@ -10,9 +10,9 @@ from collections.abc import Iterator
 from types import ModuleType
 
 from packetserver.adoption.differences import QUOTE_VALUES, WRITTEN, WireNames, writers_of
-from packetserver.engine import named
-from packetserver.engine.assembly import load_schema
-from packetserver.engine.effects import AFTER, BEFORE
+from packetserver.records import effects
+from packetserver.records.effects import AFTER, BEFORE
+from packetserver.records.opening import load_schema
 
 ADDING = {"add_record", "add_row", "add"}
 CATALOGUE = load_schema().catalogue
@@ -21,9 +21,8 @@ CHOSEN_AT_WORK = {f"quote_product_option_{each}" for each in QUOTE_VALUES}
 
 
 def effect_modules() -> Iterator[ModuleType]:
-    for each in pkgutil.iter_modules(named.__path__, f"{named.__name__}."):
-        if ".effects_" in each.name:
-            yield importlib.import_module(each.name)
+    for each in pkgutil.iter_modules(effects.__path__, f"{effects.__name__}."):
+        yield importlib.import_module(each.name)
 
 
 def added_in(module: ModuleType) -> Iterator[str]:

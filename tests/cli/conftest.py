@@ -7,8 +7,8 @@ import pytest
 from click.testing import CliRunner, Result
 
 from packetserver import cli
-from packetserver.engine.assembly import load_schema
 from packetserver.provision import installation
+from packetserver.records.opening import load_schema
 
 loaded_schema = functools.cache(load_schema)
 

@@ -21,9 +21,8 @@ from driving import ADMIN, HOST, Driver, item
 from sqlalchemy.engine import make_url
 
 from databases import Databases
-from packetserver.engine.assembly import build_engine
-from packetserver.engine.document_record import Document
-from packetserver.engine.process import Engine
+from packetserver.protocols.packet.process import Engine, build_engine
+from packetserver.protocols.packet.stored_documents import Document
 from packetserver.settings import Settings
 
 README = Path(__file__).parents[2] / "README.md"

@@ -3,8 +3,8 @@ from pathlib import Path
 from packetserver.catalogue.loader import load_catalogue
 from packetserver.cli import catalogue
 from packetserver.cli.catalogue import pages
-from packetserver.engine.assembly import load_schema
 from packetserver.errors import CatalogueError
+from packetserver.records.opening import load_schema
 
 CATALOGUE = load_catalogue()
 

@@ -6,8 +6,7 @@ from collections.abc import Iterator
 import pytest
 from driving import HOST, Driver, item
 
-from packetserver.engine.assembly import build_engine
-from packetserver.engine.process import Engine
+from packetserver.protocols.packet.process import Engine, build_engine
 from packetserver.security.credentials import Credentials
 from packetserver.settings import Settings
 

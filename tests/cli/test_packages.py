@@ -12,8 +12,8 @@ from driving import HOST, Driver
 
 from packetserver.cli import packages
 from packetserver.cli.packages import Display, watch_packages
-from packetserver.engine.assembly import build_engine
 from packetserver.errors import StoreUnavailable
+from packetserver.protocols.packet.process import build_engine
 from packetserver.security.credentials import Credentials
 from packetserver.settings import Settings
 

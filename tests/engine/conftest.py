@@ -13,10 +13,9 @@ from driving import HOST, Answer, Driver
 
 from databases import KINDS, Databases
 from packetserver.catalogue.model import Catalogue, Target
-from packetserver.engine.assembly import build_engine
-from packetserver.engine.packet import Item
-from packetserver.engine.process import Engine
-from packetserver.engine.validation import FIXED_LINES
+from packetserver.protocols.packet.failures import FIXED_LINES
+from packetserver.protocols.packet.packet import Item
+from packetserver.protocols.packet.process import Engine, build_engine
 from packetserver.security.credentials import Credentials
 from packetserver.settings import Settings
 from packetserver.store.rows import Rows

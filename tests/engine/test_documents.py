@@ -14,9 +14,9 @@ import pytest
 from driving import HOST, Driver, item
 from engine.conftest import PEOPLE, Desk
 
-from packetserver.engine.document_record import Document
-from packetserver.engine.process import Engine
 from packetserver.errors import PacketTooLarge, StoreUnavailable
+from packetserver.protocols.packet.process import Engine
+from packetserver.protocols.packet.stored_documents import Document
 from packetserver.security.credentials import Credentials
 from packetserver.store.connections import USE
 from packetserver.store.files import FileLibrary

@@ -6,7 +6,7 @@ from datetime import datetime
 
 import pytest
 
-from packetserver.engine.assembly import load_schema
+from packetserver.records.opening import load_schema
 from packetserver.security.secrets import md5_of_password, verify_secret
 
 ADMIN, REP = 1, 2

@@ -8,7 +8,7 @@ from __future__ import annotations
 import pytest
 
 from packetserver.catalogue.model import Named
-from packetserver.engine.named.effects_history import ENTRIES
+from packetserver.records.effects.history import ENTRIES
 
 ADMIN = 1
 ACCOUNTS = 42420034

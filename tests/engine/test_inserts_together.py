@@ -9,8 +9,8 @@ from driving import Driver, item
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from packetserver.engine.actions import insert
-from packetserver.engine.packet import Item
+from packetserver.protocols.packet.packet import Item
+from packetserver.records import creating
 from packetserver.store.rows import Rows
 from packetserver.store.waiting import MOST_WAITING
 
@@ -72,11 +72,11 @@ def made(kind: str, name: str) -> Item:
 def test_nobody_can_tell_that_records_wait(desk, kinds):
     """Errors, count and what is stored are the same as without waiting."""
     told, kept = [], []
-    for may_wait in (insert._may_wait, lambda writing: False):
+    for may_wait in (creating._may_wait, lambda writing: False):
         beginning = desk.name("Told")
         items = [made(kind, f"{beginning}-{i}") for i, kind in enumerate(("good", *kinds))]
         with pytest.MonkeyPatch.context() as patched:
-            patched.setattr(insert, "_may_wait", may_wait)
+            patched.setattr(creating, "_may_wait", may_wait)
             (answer,) = Driver(desk.engine).send([items], ("guid",))
         told.append((answer.errors, len(answer.records)))
         kept.append([name.rpartition("-")[2] for name in stored_names(desk, beginning)])

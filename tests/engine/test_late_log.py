@@ -11,9 +11,8 @@ import pytest
 from driving import ADMIN, Driver, item
 
 from databases import Databases
-from packetserver.engine import late_log
-from packetserver.engine.assembly import build_engine
-from packetserver.engine.process import Engine
+from packetserver.protocols.packet import late_log
+from packetserver.protocols.packet.process import Engine, build_engine
 from packetserver.settings import Settings
 
 BUSY_SECONDS = 1

@@ -4,28 +4,15 @@ from __future__ import annotations
 
 import pytest
 
-from packetserver.catalogue.model import Named
-from packetserver.engine.assembly import load_schema
-from packetserver.engine.effects import BEFORE
-from packetserver.engine.named_inserts import NAMED_INSERTS
-from packetserver.engine.packet import Item, Property
-from packetserver.engine.permissions import DENIED
-from packetserver.engine.validation import check_insert
+from packetserver.protocols.packet.actions import NAMED_INSERTS
+from packetserver.protocols.packet.failures import DENIED
+from packetserver.protocols.packet.packet import Item, Property
+from packetserver.records.opening import load_schema
 
 ADMIN = 1
 LATE = "2031-05-06 07:08:09.0"
 FIXED = ("Object validation error", "Transaction failed", "Object Validation Failed")
 TEXT, SELECT, CHECKBOX, INTEGER, FLOAT = 1, 2, 4, 9, 10
-STORED_BY_PLAIN_INSERT = ("customFieldCategory", "customField")
-
-
-@pytest.fixture
-def values_named(monkeypatch):
-    """Gives the plain inserts that store values a name, so that they are asked for by themselves."""
-    for element in STORED_BY_PLAIN_INSERT:
-        monkeypatch.setitem(
-            NAMED_INSERTS, (element, "insertValue"), NAMED_INSERTS[element, "insert"]
-        )
 
 
 def folder(desk, **values):
@@ -82,22 +69,22 @@ def test_the_entries_of_a_select_field_keep_their_order(desk):
     ]
 
 
-def test_a_folder_takes_a_record_of_an_item(desk, values_named):
+def test_a_folder_takes_a_record_of_an_item(desk):
     item = {"linkModuleId": 1, "linkItemId": desk.account()}
     single, several = folder(desk), folder(desk, allowMultipleRecords=True)
     for key, again in ((single, False), (several, True)):
-        made = desk.act("insertValue", "customFieldCategory", id=key, **item)
+        made = desk.act("insert", "customFieldCategory", id=key, **item)
         row = desk.row("custom_field_record", category_id=key)
         assert (row["record_id"], row["link_item_id"]) == (made, item["linkItemId"])
-        answer = desk.send("customFieldCategory", "insertValue", {"id": key, **item})
+        answer = desk.send("customFieldCategory", "insert", {"id": key, **item})
         complaint = "allowMultipleRecords: The item has a record in this folder already"
         assert answer.reasons == (() if again else ("Transaction failed", complaint))
 
 
-def test_without_an_item_a_folder_is_defined(desk, values_named):
-    key = desk.act("insertValue", "customFieldCategory", moduleId=1, name="Defined")
+def test_without_an_item_a_folder_is_defined(desk):
+    key = desk.act("insert", "customFieldCategory", moduleId=1, name="Defined")
     assert desk.row("custom_field_category", category_id=key)["category_name"] == "Defined"
-    key = desk.act("insertValue", "customField", **field_values(desk))
+    key = desk.act("insert", "customField", **field_values(desk))
     assert desk.row("custom_field_info", field_id=key)["field_type"] == TEXT
 
 
@@ -117,9 +104,9 @@ def field_values(desk):
         (FLOAT, {"enteredValue": "1.5"}, (0, "1.5", None, 1.5)),
     ],
 )
-def test_a_record_takes_a_value_of_a_field(desk, values_named, kind, sent, stored):
+def test_a_record_takes_a_value_of_a_field(desk, kind, sent, stored):
     field, place = custom_field(desk, kind), record(desk)
-    desk.act("insertValue", "customField", id=field, recordId=place, **sent)
+    desk.act("insert", "customField", id=field, recordId=place, **sent)
     row = desk.row("custom_field_data", record_id=place)
     columns = ("selected_item_id", "entered_value", "entered_number", "entered_float")
     assert row["field_id"] == field
@@ -136,18 +123,18 @@ def test_a_record_takes_a_value_of_a_field(desk, values_named, kind, sent, store
         (INTEGER, {"enteredValue": "1.5"}, "enteredValue: Number must be a proper whole number"),
     ],
 )
-def test_a_value_must_be_what_its_field_asks_for(desk, values_named, kind, sent, complaint):
+def test_a_value_must_be_what_its_field_asks_for(desk, kind, sent, complaint):
     place = record(desk)
     values = {"id": custom_field(desk, kind, required=True), "recordId": place, **sent}
     for validate in (True, False):
-        answer = desk.send("customField", "insertValue", values, validate=validate)
+        answer = desk.send("customField", "insert", values, validate=validate)
         assert answer.errors == (*FIXED, complaint)
     assert desk.rows("custom_field_data", record_id=place) == []
 
 
-def test_a_value_that_nobody_asks_for_may_be_missing(desk, values_named):
+def test_a_value_that_nobody_asks_for_may_be_missing(desk):
     place = record(desk)
-    desk.act("insertValue", "customField", id=custom_field(desk, TEXT), recordId=place)
+    desk.act("insert", "customField", id=custom_field(desk, TEXT), recordId=place)
     assert desk.row("custom_field_data", record_id=place)["entered_value"] is None
 
 
@@ -277,14 +264,10 @@ def test_an_unknown_insert_is_an_error(desk):
         ),
     ],
 )
-def test_some_rules_hold_with_validation_off(desk, monkeypatch, element, values, complaint):
-    monkeypatch.setitem(BEFORE, "check", lambda writing, named: check_insert(writing))
-    checked = desk.with_objects(**{element: {"on_insert": (Named("check"),)}})
-    answer = checked.send(element, "insert", values, validate=False)
+def test_some_rules_hold_with_validation_off(desk, element, values, complaint):
+    answer = desk.send(element, "insert", values, validate=False)
     assert answer.reasons == ("Transaction failed", complaint)
 
 
-def test_the_other_rules_do_not(desk, monkeypatch):
-    monkeypatch.setitem(BEFORE, "check", lambda writing, named: check_insert(writing))
-    checked = desk.with_objects(account={"on_insert": (Named("check"),)})
-    assert checked.send("account", "insert", {"url": "x"}, validate=False).errors == ()
+def test_the_other_rules_do_not(desk):
+    assert desk.send("account", "insert", {"url": "x"}, validate=False).errors == ()

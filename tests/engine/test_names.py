@@ -12,8 +12,7 @@ from making import Maker
 
 from databases import KINDS, Databases
 from packetserver.catalogue.loader import load_catalogue
-from packetserver.engine.assembly import build_engine
-from packetserver.engine.process import Engine
+from packetserver.protocols.packet.process import Engine, build_engine
 from packetserver.settings import Settings
 from packetserver.store.names import INSERTING, UPDATING, name_columns
 
@@ -123,7 +122,7 @@ def test_the_database_s_own_refusal_is_a_sentence_that_names_the_field(
 ) -> None:
     """As when another packet stores the name after this one has looked for it."""
     assert send(maker, element, "insert", validate=False, **{field: "late"}).errors == ()
-    monkeypatch.setattr("packetserver.engine.validation.taken_names", lambda _writing: ())
+    monkeypatch.setattr("packetserver.records.rules.taken_names", lambda _writing: ())
     answer = send(maker, element, "insert", validate=False, **{field: "Late"})
     kind = "user" if element == "user" else "role"
     assert answer.errors == (

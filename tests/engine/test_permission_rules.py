@@ -8,10 +8,10 @@ from typing import Any
 import pytest
 
 from packetserver.catalogue.conditions import EVERY, paths
-from packetserver.engine.assembly import load_schema
-from packetserver.engine.permissions import DENIED
-from packetserver.engine.rights import ways_of
-from packetserver.engine.ways import (
+from packetserver.protocols.packet.failures import DENIED
+from packetserver.records.opening import load_schema
+from packetserver.records.rights import ways_of
+from packetserver.records.ways import (
     ADD,
     BY_CLIENT,
     DELETE,

@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 from driving import HOST, Answer, Driver, item
 
-from packetserver.engine.assembly import build_engine
-from packetserver.engine.permissions import DENIED
+from packetserver.protocols.packet.failures import DENIED
+from packetserver.protocols.packet.process import build_engine
 from packetserver.security.credentials import Credentials
 from packetserver.settings import Settings
 

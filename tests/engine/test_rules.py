@@ -11,10 +11,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from packetserver.engine.assembly import load_schema
-from packetserver.engine.named.conditions import is_given
-from packetserver.engine.named.rules_form import is_address
-from packetserver.engine.validation import RULES
+from packetserver.records.opening import load_schema
+from packetserver.records.rules import RULES, is_given
+from packetserver.records.rules.values import is_address
 
 LEFT_OUT = object()
 ADMIN, REP = 1, 2

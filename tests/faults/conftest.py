@@ -10,7 +10,7 @@ import pytest
 from faults.sweeping import Stage, open_stage
 
 from databases import KINDS, Databases
-from packetserver.engine.assembly import load_schema
+from packetserver.records.opening import load_schema
 from packetserver.store.schema import Schema
 
 

@@ -24,7 +24,7 @@ from faults.sweeping import Sweep, all_faults, open_stage, some_faults
 from faults.test_killed_workers import check, restart_under_load
 
 from databases import KINDS, Databases
-from packetserver.engine.assembly import load_schema
+from packetserver.records.opening import load_schema
 
 SENT_AGAIN_EACH = 5
 

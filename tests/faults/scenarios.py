@@ -9,8 +9,8 @@ from typing import Any
 from driving import ADMIN, HOST, Answer
 from sync.office import Office, Party, item
 
-from packetserver.engine.document_record import Document
-from packetserver.engine.packet import CommitLevel, Item
+from packetserver.protocols.packet.packet import CommitLevel, Item
+from packetserver.protocols.packet.stored_documents import Document
 
 Outcome = Any
 """What a client is told; two of them can be compared."""

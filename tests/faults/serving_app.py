@@ -12,8 +12,7 @@ from defusedxml.ElementTree import fromstring
 from flask.testing import FlaskClient
 
 from packetserver.app import create_app
-from packetserver.engine.assembly import build_engine
-from packetserver.engine.process import Engine
+from packetserver.protocols.packet.process import Engine, build_engine
 from packetserver.settings import Settings
 
 PACKET = """<app><authentication><systemId>4</systemId><username>admin</username>

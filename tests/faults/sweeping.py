@@ -17,9 +17,9 @@ from faults.injection import COMMIT, Kind, Step, watched
 from faults.scenarios import Outcome, Scenario
 from sync.office import START, Office, open_office
 
-from packetserver.engine import documents
-from packetserver.engine.transactions import TOO_LONG
 from packetserver.errors import CommitUnknown, StoreUnavailable
+from packetserver.protocols.packet import stored_documents as documents
+from packetserver.protocols.packet.failures import TOO_LONG
 from packetserver.store.schema import Schema
 
 LOGS = {"sync_log", "sync_transaction_log"}

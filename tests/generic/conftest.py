@@ -11,7 +11,7 @@ from making import Maker
 from people import People, make_people
 
 from databases import KINDS, Databases
-from packetserver.engine.assembly import build_engine
+from packetserver.protocols.packet.process import build_engine
 from packetserver.settings import Settings
 
 

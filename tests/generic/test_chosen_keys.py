@@ -13,7 +13,7 @@ from making import Maker, creatable
 from sqlalchemy import text
 
 from packetserver.catalogue.loader import load_catalogue
-from packetserver.engine.assembly import build_engine
+from packetserver.protocols.packet.process import build_engine
 from packetserver.provision import provision
 from packetserver.security.credentials import Credentials
 from packetserver.settings import Settings

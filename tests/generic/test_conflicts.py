@@ -8,7 +8,7 @@ from making import Maker, creatable
 from sqlalchemy import func, select
 
 from packetserver.catalogue.loader import load_catalogue
-from packetserver.engine.packet import CommitLevel
+from packetserver.protocols.packet.packet import CommitLevel
 
 CATALOGUE = load_catalogue()
 KEYED = [each for each in creatable(CATALOGUE) if CATALOGUE.objects[each].key is not None]

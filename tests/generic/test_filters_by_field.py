@@ -12,8 +12,8 @@ from driving import HOST, ListSink, Record
 from making import Maker, creatable
 
 from packetserver.catalogue.model import Field, ObjectType
-from packetserver.engine.assembly import load_schema
-from packetserver.engine.packet import Item, Options, Packet, Property, Transaction
+from packetserver.protocols.packet.packet import Item, Options, Packet, Property, Transaction
+from packetserver.records.opening import load_schema
 from packetserver.store.field_filters import uncompared_fields
 
 CATALOGUE = load_schema().catalogue

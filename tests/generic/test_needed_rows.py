@@ -14,10 +14,9 @@ from databases import KINDS, Databases
 from packetserver.catalogue.loader import load_catalogue, read_defaults
 from packetserver.catalogue.model import ObjectType
 from packetserver.cli.settings import shown_url
-from packetserver.engine.assembly import build_engine
-from packetserver.engine.process import Engine
 from packetserver.operation.doctor import examine
 from packetserver.operation.findings import Check, Health
+from packetserver.protocols.packet.process import Engine, build_engine
 from packetserver.settings import Settings
 from packetserver.store.setup import default_rows
 

@@ -22,9 +22,9 @@ from making import Maker, creatable
 
 from databases import KINDS, Databases
 from packetserver.catalogue.loader import load_catalogue
-from packetserver.engine.assembly import build_engine
-from packetserver.engine.named_inserts import NAMED_INSERTS
-from packetserver.engine.packet import Item
+from packetserver.protocols.packet.actions import NAMED_INSERTS
+from packetserver.protocols.packet.packet import Item
+from packetserver.protocols.packet.process import build_engine
 from packetserver.security.credentials import Credentials
 from packetserver.settings import Settings
 

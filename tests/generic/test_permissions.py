@@ -15,8 +15,8 @@ from sqlalchemy import select
 
 from packetserver.catalogue.loader import load_catalogue
 from packetserver.catalogue.model import ObjectType
-from packetserver.engine.assembly import build_engine
-from packetserver.engine.named_inserts import NAMED_INSERTS
+from packetserver.protocols.packet.actions import NAMED_INSERTS
+from packetserver.protocols.packet.process import build_engine
 from packetserver.settings import Settings
 
 CATALOGUE = load_catalogue()

@@ -12,9 +12,8 @@ from making import Maker, creatable
 from people import CODE, People
 
 from packetserver.catalogue.loader import load_catalogue
-from packetserver.engine.answers import Response
-from packetserver.engine.packet import CommitLevel, Options
 from packetserver.protocols.packet.builder import Limits
+from packetserver.protocols.packet.packet import CommitLevel, Options, Response
 from packetserver.protocols.packet.reader import PacketReader
 
 STORED = creatable(load_catalogue())

@@ -23,8 +23,8 @@ from making import Maker, creatable
 from databases import KINDS, Databases
 from packetserver.catalogue.loader import load_catalogue
 from packetserver.catalogue.model import Field
-from packetserver.engine.assembly import build_engine
-from packetserver.engine.packet import CommitLevel, Item, Options, Packet, Transaction
+from packetserver.protocols.packet.packet import CommitLevel, Item, Options, Packet, Transaction
+from packetserver.protocols.packet.process import build_engine
 from packetserver.security.credentials import Credentials
 from packetserver.settings import Settings
 

@@ -11,8 +11,8 @@ from driving import HOST, Answer, Driver, ListSink, Values, item
 from making import Maker, creatable
 
 from packetserver.catalogue.loader import load_catalogue
-from packetserver.engine.packet import Item, Options, Packet, Property, Transaction
-from packetserver.engine.unheeded import KINDS
+from packetserver.protocols.packet.packet import Item, Options, Packet, Property, Transaction
+from packetserver.protocols.packet.unheeded import KINDS
 
 CATALOGUE = load_catalogue()
 ELEMENTS = creatable(CATALOGUE)

@@ -8,7 +8,7 @@ from making import Maker, creatable
 
 from packetserver.catalogue.loader import load_catalogue
 from packetserver.catalogue.model import ObjectType
-from packetserver.engine.packet import Item, Property
+from packetserver.protocols.packet.packet import Item, Property
 
 CATALOGUE = load_catalogue()
 MAPPED = [each for each in creatable(CATALOGUE) if CATALOGUE.objects[each].kind == "table"]

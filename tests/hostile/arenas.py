@@ -12,8 +12,7 @@ from hostile.attacking import Target
 from making import Maker
 
 from packetserver.app import create_app
-from packetserver.engine.assembly import build_engine
-from packetserver.engine.process import Engine
+from packetserver.protocols.packet.process import Engine, build_engine
 from packetserver.settings import Settings
 
 

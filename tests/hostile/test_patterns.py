@@ -140,7 +140,7 @@ def tasks() -> Iterator[tuple[str, str, list[str], int]]:
 
 def test_no_pattern_takes_longer_than_its_text_is_long() -> None:
     known = list(tasks())
-    assert ("packetserver.engine.shared_keys", "MARKER", ["search", "sub"], LENGTH) in known
+    assert ("packetserver.protocols.packet.names", "MARKER", ["search", "sub"], LENGTH) in known
     script = SCRIPT.format(
         tasks=json.dumps(known), bombs=json.dumps(BOMBS), frames=json.dumps(FRAMES)
     )

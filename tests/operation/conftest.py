@@ -13,9 +13,8 @@ import pytest
 import structlog
 from protocols.packet.exchanges import EchoEngine
 
-from packetserver.engine.assembly import build_engine
-from packetserver.engine.process import Engine
 from packetserver.operation.logs import GUNICORN, TALKATIVE, configure_logging
+from packetserver.protocols.packet.process import Engine, build_engine
 from packetserver.security import audit
 from packetserver.settings import Settings
 

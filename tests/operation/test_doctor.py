@@ -15,11 +15,15 @@ from driving import CLIENT, Driver, item
 from sqlalchemy import func, select
 
 from packetserver.cli.settings import shown_url
-from packetserver.engine.assembly import build_engine
 from packetserver.errors import CatalogueError, ProvisionError, StoreUnavailable
 from packetserver.operation import doctor
-from packetserver.operation.doctor import database, examine, machine
+from packetserver.operation.doctor import (
+    database,
+    examine,
+    machine,
+)
 from packetserver.operation.findings import Check, Finding, Health
+from packetserver.protocols.packet.process import build_engine
 from packetserver.provision.installation import prepare_installation
 from packetserver.settings import Settings
 from packetserver.store.database import Database

@@ -16,8 +16,9 @@ from protocols.packet.exchanges import PATH, UTF_8_PACKET, client_of, post
 
 from packetserver.app import create_app
 from packetserver.errors import StoreUnavailable
+from packetserver.failures import Kind
 from packetserver.operation import metrics, scrape
-from packetserver.operation.observed_engine import kind_of
+from packetserver.operation.observed_engine import label_of
 from packetserver.settings import Settings
 
 HEAD = f"""<app><authentication><systemId>4</systemId><username>admin</username>
@@ -115,18 +116,23 @@ def test_a_client_cannot_make_labels(watched):
 
 
 @pytest.mark.parametrize(
-    ("errors", "kind"),
+    ("kind", "label"),
     [
-        (("Not authorized",), "not_authorized"),
-        (("User denied permission to perform action on the object",), "permission"),
-        (("Object validation error", "Transaction failed"), "validation"),
-        (("Transaction failed", "A value does not fit its field"), "failed"),
-        (("Unsupported object specified: x",), "message"),
+        (Kind.NOT_AUTHORIZED, "not_authorized"),
+        (Kind.FORBIDDEN, "not_authorized"),
+        (Kind.DENIED, "permission"),
+        (Kind.INVALID, "validation"),
+        (Kind.VALUE, "failed"),
+        (Kind.UNKNOWN, "message"),
+        (Kind.UNDONE, "rolled_back"),
     ],
 )
-def test_errors_count_by_kind(errors, kind):
-    assert kind_of(errors) == kind
-    assert kind in metrics.ERROR_KINDS
+def test_errors_count_by_the_kind_of_the_first(kind, label):
+    assert label_of((kind, Kind.VALUE)) == label
+
+
+def test_every_kind_of_failure_is_counted():
+    assert {label_of((kind,)) for kind in Kind} <= {*metrics.ERROR_KINDS}
 
 
 def test_the_pool_is_followed(watched, engine):

@@ -12,10 +12,10 @@ import sqlalchemy
 from protocols.packet.exchanges import client_of
 
 from packetserver.app import create_app
-from packetserver.engine.assembly import build_engine
 from packetserver.errors import StoreUnavailable
 from packetserver.http.gunicorn import post_worker_init
 from packetserver.operation import readiness
+from packetserver.protocols.packet.process import build_engine
 from packetserver.settings import Settings
 
 

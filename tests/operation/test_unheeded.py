@@ -11,8 +11,9 @@ from sync.packing import open_packing
 
 from databases import KINDS, Databases
 from packetserver.app import create_app
-from packetserver.engine.assembly import build_engine, load_schema
-from packetserver.engine.unheeded import MOST_NAMED
+from packetserver.protocols.packet.process import build_engine
+from packetserver.protocols.packet.unheeded import MOST_NAMED
+from packetserver.records.opening import load_schema
 from packetserver.settings import Settings
 
 PATH = "/ProcessPacket.do"

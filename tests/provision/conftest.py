@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from packetserver.engine.assembly import load_schema
 from packetserver.provision import Summary, installation, provision
+from packetserver.records.opening import load_schema
 from packetserver.settings import Settings
 from packetserver.store.database import Database
 

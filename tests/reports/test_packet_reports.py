@@ -13,7 +13,7 @@ from protocols.packet.packing_client import open_desk, zipped
 
 from conformance.test_cases import play
 from databases import KINDS, Databases
-from packetserver.engine.assembly import load_schema
+from packetserver.records.opening import load_schema
 
 PACKETS = Path(__file__).parent / "packets"
 RECORDS_UNDER_THE_ROOT = PACKETS / "package" / "records-under-the-root.xml"

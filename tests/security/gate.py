@@ -14,9 +14,9 @@ from security.conftest import CountingHasher
 from sync.office import Clock, item
 from watching import told_of_statements
 
-from packetserver.engine.assembly import load_schema, preferences_of
-from packetserver.engine.packet import Options, Packet, Transaction
-from packetserver.engine.process import Engine
+from packetserver.protocols.packet.packet import Options, Packet, Transaction
+from packetserver.protocols.packet.process import Engine
+from packetserver.records.opening import load_schema, preferences_of
 from packetserver.security.authentication import Authenticator
 from packetserver.security.credentials import Credentials
 from packetserver.security.remembered import RememberedCredentials

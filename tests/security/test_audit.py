@@ -16,12 +16,12 @@ from security.gate import HOME, REFUSED, client, open_gate, user
 from sync.office import START, Clock
 
 from packetserver.app import create_app
-from packetserver.engine.assembly import load_schema
-from packetserver.engine.auditing import is_administrative
-from packetserver.engine.document_record import Document
-from packetserver.engine.packet import CommitLevel, Item, Options, Packet, Transaction
-from packetserver.engine.permissions import DENIED
 from packetserver.errors import NotAuthorized, StoreUnavailable
+from packetserver.protocols.packet.auditing import is_administrative
+from packetserver.protocols.packet.failures import DENIED
+from packetserver.protocols.packet.packet import CommitLevel, Item, Options, Packet, Transaction
+from packetserver.protocols.packet.stored_documents import Document
+from packetserver.records.opening import load_schema
 from packetserver.security.audit import NAME, Audit, claimed, operator
 from packetserver.security.credentials import Credentials
 from packetserver.settings import Settings

@@ -12,8 +12,8 @@ from security.gate import HOME, REFUSED, client, open_gate, user
 from sqlalchemy import text
 from sync.office import Clock
 
-from packetserver.engine.document_record import Document
 from packetserver.errors import NotAuthorized
+from packetserver.protocols.packet.stored_documents import Document
 from packetserver.security import remembered
 from packetserver.security.throttle import Scope
 

@@ -9,8 +9,8 @@ from dataclasses import dataclass
 import pytest
 from driving import ADMIN, CLIENT, HOST, Driver, item
 
-from packetserver.engine.assembly import build_engine
-from packetserver.engine.packet import CommitLevel
+from packetserver.protocols.packet.packet import CommitLevel
+from packetserver.protocols.packet.process import build_engine
 from packetserver.security.credentials import Credentials
 from packetserver.settings import Settings
 

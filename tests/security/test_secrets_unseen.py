@@ -26,7 +26,7 @@ from whole.served import served
 
 from packetserver import cli
 from packetserver.app import create_app
-from packetserver.engine.assembly import load_schema
+from packetserver.records.opening import load_schema
 from packetserver.security.secrets import hash_secret, md5_of_password
 from packetserver.settings import Settings
 from packetserver.store.rows import Rows

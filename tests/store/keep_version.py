@@ -21,7 +21,7 @@ from pathlib import Path
 from alembic.runtime.migration import MigrationContext
 
 from databases import running_postgres
-from packetserver.engine.assembly import load_schema
+from packetserver.records.opening import load_schema
 from packetserver.store.database import Database
 from packetserver.store.setup import prepare_database
 

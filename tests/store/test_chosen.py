@@ -6,7 +6,7 @@ from contextlib import closing
 
 import pytest
 
-from packetserver.engine.assembly import load_schema
+from packetserver.records.opening import load_schema
 from packetserver.store.chosen import FirstEnabled, parted
 from packetserver.store.database import Database
 from packetserver.store.rows import Rows

@@ -39,7 +39,7 @@ from packetserver.catalogue.conditions import (
     simplified,
 )
 from packetserver.catalogue.holding import Facts, holds, settled
-from packetserver.engine.assembly import load_schema
+from packetserver.records.opening import load_schema
 from packetserver.store import rows as stored_rows
 from packetserver.store.conditions import sql
 from packetserver.store.database import Database

@@ -7,7 +7,7 @@ from driving import Driver
 from making import Maker
 
 from databases import KINDS, Databases
-from packetserver.engine.assembly import build_engine
+from packetserver.protocols.packet.process import build_engine
 from packetserver.settings import Settings
 
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from packetserver.errors import RecordRefused
+from packetserver.failures import Refused
 
 NOW = datetime(2026, 3, 4, 12, 30, 45, 678000)
 ON = True
@@ -244,7 +244,7 @@ def test_an_object_may_stand_on_either_side_of_a_relationship(world):
 
 
 def test_a_filter_that_is_not_offered_is_an_error(world):
-    with pytest.raises(RecordRefused, match=r"^f: cannot be filtered by$"):
+    with pytest.raises(Refused, match=r"^f: cannot be filtered by$"):
         world.listed("account", {"f": line("refuse")}, f="a")
 
 

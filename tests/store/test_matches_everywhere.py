@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from packetserver.catalogue.model import Filter, ObjectType
-from packetserver.errors import RecordRefused
+from packetserver.failures import Refused
 from packetserver.store.filters import MATCHES
 from packetserver.store.matches.comparing import COMPARISONS
 from packetserver.store.matches.secrets import verified_keys
@@ -56,7 +56,7 @@ def test_every_filter_of_every_object_can_be_asked(world, schema):
         for one in described.filters.values():
             for value in values(one):
                 if one.match.name == "refuse":
-                    with pytest.raises(RecordRefused):
+                    with pytest.raises(Refused):
                         run(world, described, {one.name: value})
                 else:
                     run(world, described, {one.name: value})

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from packetserver.errors import RecordRefused
+from packetserver.failures import Refused
 from packetserver.store.matches.secrets import MOST_VERIFIED, verified_keys
 
 NOTHING = {"type": "integer", "match": "nothing"}
@@ -484,12 +484,12 @@ def test_a_secret_is_not_compared_with_those_of_everybody(world):
     for number in range(MOST_VERIFIED + 1):
         world.add_user(f"u{number}", password="hashed s3")
     keys = verified_keys(world.connection, verify)
-    with pytest.raises(RecordRefused, match="filter by more"):
+    with pytest.raises(Refused, match="filter by more"):
         world.listed("user", SECRETS, secret="s3", name="u%", verified_keys=keys)
     listed = world.listed("user", SECRETS, secret="s3", name="u1%", verified_keys=keys)
     assert len(listed) == 11
 
 
 def test_no_secret_is_compared_where_nothing_can_verify_one(world):
-    with pytest.raises(RecordRefused, match=r"^secret: cannot be filtered by$"):
+    with pytest.raises(Refused, match=r"^secret: cannot be filtered by$"):
         world.listed("user", SECRETS, secret="s3")

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from packetserver.errors import RecordRefused
+from packetserver.failures import Refused
 
 NOW = datetime(2026, 3, 4, 12, 30, 45, 678000)
 PAST, FUTURE = NOW - timedelta(days=1), NOW + timedelta(days=1)
@@ -267,7 +267,7 @@ def test_plans_mapped_to_the_deepest_category(world):
     assert world.listed("actionPlan", lines, **table, flat=flat, deep=deep) == plans[1:]
     assert world.listed("actionPlan", lines, **table) == plans
     assert world.listed("actionPlan", lines, **table, none=True) == []
-    with pytest.raises(RecordRefused, match=r"^table: can only be ticket_category$"):
+    with pytest.raises(Refused, match=r"^table: can only be ticket_category$"):
         world.listed("actionPlan", lines, table="access", flat=flat)
 
 

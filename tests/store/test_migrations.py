@@ -20,7 +20,6 @@ from sqlalchemy import MetaData
 from databases import KINDS, Databases
 from packetserver.catalogue.loader import load_catalogue
 from packetserver.cli import main
-from packetserver.engine.assembly import load_schema
 from packetserver.errors import ProvisionError
 from packetserver.provision.installation import (
     Condition,
@@ -28,6 +27,7 @@ from packetserver.provision.installation import (
     open_installation,
     prepare_installation,
 )
+from packetserver.records.opening import load_schema
 from packetserver.settings import Settings
 from packetserver.store import new_migration, setup
 from packetserver.store.database import Database

@@ -13,9 +13,9 @@ from sqlalchemy import Select, text
 
 from databases import KINDS, Databases
 from packetserver.catalogue.conditions import EVERY
-from packetserver.engine.assembly import load_schema
-from packetserver.engine.rights import ways_of
-from packetserver.engine.ways import VIEW
+from packetserver.records.opening import load_schema
+from packetserver.records.rights import ways_of
+from packetserver.records.ways import VIEW
 from packetserver.store.database import Database
 from packetserver.store.lists import list_statement
 from packetserver.store.parameters import CLIENT, PRESENT, READER

@@ -8,7 +8,7 @@ import pytest
 from sync.office import Office, open_office
 
 from databases import KINDS, Databases
-from packetserver.engine.assembly import load_schema
+from packetserver.records.opening import load_schema
 from packetserver.store.schema import Schema
 
 

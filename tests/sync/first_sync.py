@@ -22,12 +22,10 @@ from spooling import spool_of
 from sqlalchemy import insert, select
 
 from databases import KINDS, Databases
-from packetserver.engine.answers import Response
-from packetserver.engine.assembly import build_engine
-from packetserver.engine.packages_worker import PackageWorker
-from packetserver.engine.packet import Item, Options, Packet, Transaction
-from packetserver.engine.process import Engine
 from packetserver.protocols.packet.charsets import UTF_8
+from packetserver.protocols.packet.package_work import PackageWorker
+from packetserver.protocols.packet.packet import Item, Options, Packet, Response, Transaction
+from packetserver.protocols.packet.process import Engine, build_engine
 from packetserver.protocols.packet.writer import document
 from packetserver.provision import provision
 from packetserver.provision.installation import prepare_installation

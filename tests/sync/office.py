@@ -12,9 +12,9 @@ from typing import Any
 
 from driving import ADMIN, HOST, Answer, Driver, item
 
-from packetserver.engine.assembly import preferences_of
-from packetserver.engine.packet import CommitLevel
-from packetserver.engine.process import Engine
+from packetserver.protocols.packet.packet import CommitLevel
+from packetserver.protocols.packet.process import Engine
+from packetserver.records.opening import preferences_of
 from packetserver.security.authentication import Authenticator
 from packetserver.security.credentials import Credentials
 from packetserver.security.remembered import RememberedCredentials

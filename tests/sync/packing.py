@@ -13,7 +13,7 @@ from defusedxml.ElementTree import fromstring
 from driving import Answer
 from sync.office import Office, Party, open_office
 
-from packetserver.engine.packages_worker import Outcome, PackageWorker
+from packetserver.protocols.packet.package_work import Outcome, PackageWorker
 from packetserver.store.schema import Schema
 
 

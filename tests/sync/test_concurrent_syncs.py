@@ -15,7 +15,7 @@ from driving import ADMIN, HOST, ListSink, item
 from sync.office import Office, Party, open_office
 
 from databases import Databases
-from packetserver.engine.packet import Options, Packet, Transaction
+from packetserver.protocols.packet.packet import Options, Packet, Transaction
 from packetserver.store.schema import Schema
 
 WRITERS, PACKETS, RECORDS = 3, 4, 150

@@ -15,9 +15,9 @@ from sync.packing import Packing, ask, open_packing, poll, processed
 
 from databases import KINDS, Databases
 from packetserver.catalogue.loader import load_catalogue
-from packetserver.engine.document_record import Document
-from packetserver.engine.packet import CommitLevel
 from packetserver.errors import NotAuthorized
+from packetserver.protocols.packet.packet import CommitLevel
+from packetserver.protocols.packet.stored_documents import Document
 from packetserver.security.credentials import Credentials
 from packetserver.store.schema import Schema
 from packetserver.sync import packages_content

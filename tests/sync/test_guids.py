@@ -9,7 +9,7 @@ from driving import item
 from sync.office import Office, Party
 from watching import watched_statements
 
-from packetserver.engine.packet import Item, Property
+from packetserver.protocols.packet.packet import Item, Property
 
 UNKNOWN = (
     "Transaction failed",

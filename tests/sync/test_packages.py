@@ -15,9 +15,9 @@ from sync.office import item
 from sync.packing import Packing, ask, open_packing, poll, processed, xml_of
 
 from databases import KINDS, Databases
-from packetserver.engine import packages_compile
-from packetserver.engine.packages_worker import PackageWorker
 from packetserver.errors import StoreUnavailable
+from packetserver.protocols.packet import package_work as packages_compile
+from packetserver.protocols.packet.package_work import PackageWorker
 from packetserver.store.schema import Schema
 from packetserver.store.unit_of_work import UnitOfWork
 from packetserver.sync import packages_content

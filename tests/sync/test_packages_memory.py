@@ -13,7 +13,7 @@ from sync.first_sync import by_package, by_packets, fill, forget
 from sync.packing import open_packing
 
 from databases import KINDS, Databases
-from packetserver.engine.process import Engine
+from packetserver.protocols.packet.process import Engine
 from packetserver.store.schema import Schema
 from packetserver.sync import packages_content
 

@@ -6,7 +6,7 @@ import pytest
 from driving import item
 from sync.office import Office, Party, open_office
 
-from packetserver.engine.packet import CommitLevel
+from packetserver.protocols.packet.packet import CommitLevel
 
 PHONE = {"orgId": "0", "number": "1", "type": "1"}
 PHONES = "organizationPhoneNumberList"

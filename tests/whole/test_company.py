@@ -11,7 +11,7 @@ from flask.testing import FlaskClient
 from lxml import etree
 
 from packetserver.app import create_app
-from packetserver.engine.assembly import build_engine
+from packetserver.protocols.packet.process import build_engine
 from packetserver.settings import Settings
 
 ADMIN = {"username": "admin", "code": "21232f297a57a5a743894a0e4a801fc3", "systemId": "4"}

@@ -22,8 +22,7 @@ from protocols.packet.exchanges import (
 from werkzeug.test import TestResponse
 from whole.served import account, answer_on, head, packet, served
 
-from packetserver.engine.answers import RecordSink, Response
-from packetserver.engine.packet import Options, Packet
+from packetserver.protocols.packet.packet import Options, Packet, RecordSink, Response
 from packetserver.security.credentials import Credentials
 from packetserver.store.files import FileLibrary
 

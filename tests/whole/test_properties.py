@@ -16,8 +16,7 @@ from sqlalchemy import func, select
 
 from databases import KINDS, Databases
 from packetserver.app import create_app
-from packetserver.engine.assembly import build_engine
-from packetserver.engine.process import Engine
+from packetserver.protocols.packet.process import Engine, build_engine
 from packetserver.settings import Settings
 
 ADMIN_CODE = "21232f297a57a5a743894a0e4a801fc3"

@@ -13,9 +13,8 @@ from driving import ADMIN, CLIENT, Driver
 from watching import told_of_statements
 
 from databases import running_postgres, running_replica
-from packetserver.engine.assembly import build_engine
-from packetserver.engine.process import Engine
 from packetserver.errors import SettingsError
+from packetserver.protocols.packet.process import Engine, build_engine
 from packetserver.settings import Settings
 from packetserver.store.database import Database
 from packetserver.store.replica import REST_SECONDS, Replica

@@ -8,7 +8,7 @@ import pytest
 from faults.injection import ROLLBACK, watched
 from sync.office import Office, item, open_office
 
-from packetserver.engine.assembly import load_schema
+from packetserver.records.opening import load_schema
 
 
 @pytest.fixture(scope="module")

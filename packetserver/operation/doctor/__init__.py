@@ -9,7 +9,6 @@ from pathlib import Path
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError, SQLAlchemyError
 
-from packetserver.engine.assembly import load_schema, open_database, preferences_of
 from packetserver.errors import CatalogueError, ProvisionError, SettingsError, StoreUnavailable
 from packetserver.operation.doctor.database import (
     Opened,
@@ -22,6 +21,7 @@ from packetserver.operation.doctor.rows import examine_rows
 from packetserver.operation.doctor.settings import examine_settings
 from packetserver.operation.findings import Check, Finding, Health, ok, wrong
 from packetserver.provision.installation import is_in_memory, rights_explained
+from packetserver.records.opening import load_schema, open_database, preferences_of
 from packetserver.settings import Settings
 from packetserver.store.schema import Schema
 

@@ -16,11 +16,11 @@ from sqlalchemy.pool import QueuePool
 
 from packetserver.adoption.differences import Weight, compare
 from packetserver.adoption.found import read_database
-from packetserver.engine.assembly import replica_of, zone_name
 from packetserver.errors import SettingsError, StoreUnavailable
 from packetserver.operation.findings import Check, Finding, Health, ok, warning, wrong
 from packetserver.operation.readiness import NO_WRITING
 from packetserver.provision.installation import Condition, condition_of
+from packetserver.records.opening import replica_of, zone_name
 from packetserver.settings import Settings
 from packetserver.store.database import Database
 from packetserver.store.folding import NO_LETTERS, folding_of

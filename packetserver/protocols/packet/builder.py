@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from packetserver.catalogue.names import in_either_case
-from packetserver.engine.packet import Item, Packet, Property, Transaction
 from packetserver.errors import PacketError
+from packetserver.protocols.packet.packet import Item, Packet, Property, Transaction
 from packetserver.security.credentials import Credentials
 
 SECTION, ITEM, PROPERTY = 2, 3, 4

@@ -20,13 +20,11 @@ from lxml import etree
 
 from packetserver.catalogue.model import Field, Filter, ObjectType, Target
 from packetserver.catalogue.types import FieldType
-from packetserver.engine.actions import ACTIONS
-from packetserver.engine.named_inserts import NAMED_INSERTS
-from packetserver.engine.names import OWN_TABLE_INPUTS, KnownNames, known_names
-from packetserver.engine.shared_keys import MARKER
-from packetserver.engine.targets import SYSTEM_ELEMENT
 from packetserver.errors import PacketError, ValueNotOfType
+from packetserver.protocols.packet.actions import ACTIONS, NAMED_INSERTS
 from packetserver.protocols.packet.decoding import DecodedBody
+from packetserver.protocols.packet.names import MARKER, OWN_TABLE_INPUTS, KnownNames, known_names
+from packetserver.protocols.packet.transactions import SYSTEM_ELEMENT
 from packetserver.store.schema import Schema
 
 SHAPES = {"packet": "request.rng", "package": "package.rng", "answer": "response.rng"}

@@ -9,8 +9,6 @@ from collections.abc import Iterable, Mapping
 from html import escape
 from http import HTTPStatus
 
-from packetserver.engine.document_record import Document
-from packetserver.engine.documents import Documents
 from packetserver.protocols.front.addresses import Edge
 from packetserver.protocols.front.bodies import Incoming
 from packetserver.protocols.front.forms import Form, received_form
@@ -18,6 +16,7 @@ from packetserver.protocols.front.outcomes import Kind, Outcome
 from packetserver.protocols.front.requests import Request, Response
 from packetserver.protocols.packet.builder import CREDENTIALS, read_integer
 from packetserver.protocols.packet.exchange import status_of
+from packetserver.protocols.packet.stored_documents import Document, Documents
 from packetserver.protocols.packet.writer import FORBIDDEN
 from packetserver.security.credentials import Credentials
 

@@ -9,21 +9,20 @@ from typing import Protocol
 
 from werkzeug.datastructures import Headers
 
-from packetserver.engine import answers
-from packetserver.engine.answers import RecordSink
-from packetserver.engine.documents import Documents
-from packetserver.engine.packages import Packages
-from packetserver.engine.packet import CommitLevel, Options, Packet
 from packetserver.protocols.front.addresses import Edge
 from packetserver.protocols.front.bodies import CHUNK_BYTES, ArrivedBody, RequestBody
 from packetserver.protocols.front.outcomes import Kind, Outcome
 from packetserver.protocols.front.requests import Request, Response
+from packetserver.protocols.packet import packet as answers
 from packetserver.protocols.packet.builder import Limits
 from packetserver.protocols.packet.charsets import UTF_8, OutputEncoding
 from packetserver.protocols.packet.decoding import DecodedBody, response_encoding
 from packetserver.protocols.packet.forms import find_packet
+from packetserver.protocols.packet.packages import Packages
+from packetserver.protocols.packet.packet import CommitLevel, Options, Packet, RecordSink
 from packetserver.protocols.packet.reader import PacketReader, SenderReader
 from packetserver.protocols.packet.record_spool import AnswerLimits, RecordSpool
+from packetserver.protocols.packet.stored_documents import Documents
 from packetserver.protocols.packet.writer import document, fault_document
 from packetserver.settings import Settings
 

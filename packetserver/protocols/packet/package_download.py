@@ -15,11 +15,11 @@ from typing import IO, Protocol
 from werkzeug.datastructures import Range
 from werkzeug.http import parse_range_header, unquote_etag
 
-from packetserver.engine.packages import Download
 from packetserver.protocols.front.concurrency import Concurrency
 from packetserver.protocols.front.outcomes import Outcome
 from packetserver.protocols.front.requests import Request, Response
 from packetserver.protocols.packet.exchange import PacketExchange, about_page, status_of
+from packetserver.protocols.packet.packages import Download
 from packetserver.security.credentials import Credentials
 
 logger = logging.getLogger(__name__)

@@ -11,9 +11,9 @@ import enum
 from collections import deque
 from collections.abc import Iterable, Iterator
 
-from packetserver.engine.packet import Item, Property
 from packetserver.errors import PacketError
 from packetserver.protocols.packet.builder import Limits
+from packetserver.protocols.packet.packet import Item, Property
 from packetserver.protocols.packet.reader import parsed
 
 RECORDS, RECORD_NAME, FIELD_NAME = "cfsdata", "dataRecord", "dataField"

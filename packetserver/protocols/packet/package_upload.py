@@ -11,8 +11,6 @@ from http import HTTPStatus
 from pathlib import Path
 from typing import Protocol
 
-from packetserver.engine.packages import Upload
-from packetserver.engine.packet import Item
 from packetserver.errors import PacketError
 from packetserver.protocols.front.addresses import Edge
 from packetserver.protocols.front.bodies import Incoming
@@ -25,6 +23,8 @@ from packetserver.protocols.packet.documents import credentials_in
 from packetserver.protocols.packet.exchange import is_strict, status_of
 from packetserver.protocols.packet.package_reader import read_records
 from packetserver.protocols.packet.package_zip import unpacked
+from packetserver.protocols.packet.packages import Upload
+from packetserver.protocols.packet.packet import Item
 from packetserver.security.credentials import Credentials
 from packetserver.settings import Settings
 from packetserver.store.guid_columns import SYSTEM

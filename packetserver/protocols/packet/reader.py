@@ -11,9 +11,9 @@ from collections.abc import Iterable, Iterator
 from typing import Protocol
 from xml.parsers import expat
 
-from packetserver.engine.packet import Packet
 from packetserver.errors import PacketError
 from packetserver.protocols.packet.builder import Limits, PacketBuilder, SenderBuilder
+from packetserver.protocols.packet.packet import Packet
 
 LEADING = "\ufeff \t\r\n"
 """What may stand before a packet: blanks, and what is left of a byte order mark."""

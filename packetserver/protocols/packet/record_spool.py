@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from functools import lru_cache
 from xml.parsers import expat
 
-from packetserver.errors import TransactionFailure
 from packetserver.protocols.front.spools import SpoolFile, Spools
 from packetserver.protocols.packet.charsets import OutputEncoding
+from packetserver.protocols.packet.failures import TransactionFailure
 from packetserver.protocols.packet.writer import (
     CHUNK_BYTES,
     NO_NAME,

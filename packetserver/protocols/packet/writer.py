@@ -10,8 +10,8 @@ import re
 from collections.abc import Iterator, Sequence
 from typing import Protocol
 
-from packetserver.engine.answers import RecordSet, Response
 from packetserver.protocols.packet.charsets import OutputEncoding
+from packetserver.protocols.packet.packet import RecordSet, Response
 
 CHUNK_BYTES = 64 * 1024
 

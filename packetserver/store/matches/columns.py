@@ -8,7 +8,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, and_, func, or_
 
 from packetserver.catalogue.model import Filter, Named
-from packetserver.errors import RecordRefused
+from packetserver.failures import because
 from packetserver.store.filters import MATCHES, NOTHING, ORDER, Match, match
 from packetserver.store.folding import fold_case, folded
 from packetserver.store.matches.comparing import (
@@ -205,4 +205,4 @@ def _either_side(selection: Selection, named: Named, one: Filter | None, value: 
 @match("refuse")
 def _refuse(selection: Selection, named: Named, one: Filter | None, value: Any) -> Condition:
     """A filter that the original failed at; answering without it would be a wrong list."""
-    raise RecordRefused(f"{one.name if one is not None else named.name}: cannot be filtered by")
+    raise because(f"{one.name if one is not None else named.name}: cannot be filtered by")

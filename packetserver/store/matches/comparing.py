@@ -8,7 +8,7 @@ from typing import Any
 from sqlalchemy import Boolean, ColumnElement, not_, or_
 
 from packetserver.catalogue.model import Filter, Named
-from packetserver.errors import RecordRefused
+from packetserver.failures import Kind, because
 from packetserver.store.folding import folded
 from packetserver.store.scope import Selection, reference_path
 
@@ -58,9 +58,9 @@ def like_ignoring_case(column: ColumnElement[Any], value: Any) -> ColumnElement[
 
 
 def _pattern(value: Any) -> Any:
-    """The text itself; raises RecordRefused when it is too long to be a pattern."""
+    """The text itself; raises Refused when it is too long to be a pattern."""
     if isinstance(value, str) and len(value) > LONGEST_PATTERN:
-        raise RecordRefused(f"A pattern can have {LONGEST_PATTERN} characters at most")
+        raise because(f"A pattern can have {LONGEST_PATTERN} characters at most", kind=Kind.LIMIT)
     return value
 
 

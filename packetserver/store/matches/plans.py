@@ -7,7 +7,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, and_, false, or_, select
 
 from packetserver.catalogue.model import Filter, Named
-from packetserver.errors import RecordRefused
+from packetserver.failures import because
 from packetserver.store.derivations.rows import Rows, linked_rows
 from packetserver.store.filters import match
 from packetserver.store.matches.memberships import groups_of
@@ -29,13 +29,13 @@ def _mapped_to_category(
 
     `tables` has the map for each, `categories` the filters of which the first in force counts.
     Without any, every category of the table counts, or none while the filter `or_nothing` is in
-    force. Raises RecordRefused for
+    force. Raises Refused for
     another table.
     """
     tables = named.arguments["tables"]
     if value not in tables:
         name = one.name if one is not None else named.name
-        raise RecordRefused(f"{name}: can only be {' or '.join(tables)}")
+        raise because(f"{name}: can only be {' or '.join(tables)}")
     sent = [
         selection.values[name] for name in named.texts("categories") if name in selection.values
     ]

@@ -9,7 +9,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, Connection, Select, select
 
 from packetserver.catalogue.model import NOTHING, Filter, Named
-from packetserver.errors import RecordRefused
+from packetserver.failures import Kind, because
 from packetserver.store.filters import conditions, match
 from packetserver.store.matches.comparing import compared_column
 from packetserver.store.scope import Selection, VerifiedKeys
@@ -30,14 +30,14 @@ def verified_keys(
 ) -> VerifiedKeys:
     """What a selection needs to filter by a secret; ``parameters`` are those of its rights.
 
-    ``verify(stored, text)`` tells whether a text is the secret that is stored. Raises RecordRefused
+    ``verify(stored, text)`` tells whether a text is the secret that is stored. Raises Refused
     when there are too many to verify.
     """
 
     def keys(statement: Select[Any], text: str) -> list[Any]:
         rows = connection.execute(statement.limit(MOST_VERIFIED + 1), parameters).all()
         if len(rows) > MOST_VERIFIED:
-            raise RecordRefused(TOO_MANY)
+            raise because(TOO_MANY, kind=Kind.LIMIT)
         return [key for key, stored in rows if verify(stored, text)]
 
     return keys
@@ -47,7 +47,7 @@ def verified_keys(
 def _secret(selection: Selection, named: Named, one: Filter | None, value: Any) -> Condition:
     """The records whose stored secret the value is, among those that all other filters leave."""
     if selection.verified_keys is None:
-        raise RecordRefused(f"{one.name if one is not None else named.name}: cannot be filtered by")
+        raise because(f"{one.name if one is not None else named.name}: cannot be filtered by")
     filters = selection.scope.object.filters
     others = {
         name: each for name, each in selection.values.items() if filters[name].match.name != NAME

@@ -12,6 +12,7 @@ from protocols.packet.exchanges import PATH, UTF_8_PACKET, EchoEngine, error_of,
 
 from packetserver import errors
 from packetserver.app import PROTOCOLS, create_app
+from packetserver.failures import because
 from packetserver.protocols.front.addresses import Address, Edge, WireProtocol
 from packetserver.protocols.front.bodies import ArrivedBody, RequestBody
 from packetserver.protocols.front.outcomes import Outcome
@@ -148,7 +149,7 @@ AWAY = errors.StoreUnavailable(f"{SECRET}: no such host", errors.Outage.HOST_UNK
         (errors.WorkUndone(SECRET), "STORE_BUSY", 503, "The database has too much to do."),
         (AWAY, "STORE_AWAY", 503, "its host name is not known."),
         (errors.CommitUnknown(SECRET), "COMMIT_UNKNOWN", 503, "which may be stored."),
-        (errors.RecordRefused(SECRET), "FAULT", 500, "Its log tells why, at request call-7."),
+        (because(SECRET), "FAULT", 500, "Its log tells why, at request call-7."),
         (RuntimeError(SECRET), "FAULT", 500, "Its log tells why, at request call-7."),
     ],
 )

@@ -12,8 +12,7 @@ from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
 from packetserver.app import create_app
-from packetserver.engine.answers import RecordSet, RecordSink, Response
-from packetserver.engine.packet import Options, Packet
+from packetserver.protocols.packet.packet import Options, Packet, RecordSet, RecordSink, Response
 from packetserver.settings import Settings
 
 PACKET = (

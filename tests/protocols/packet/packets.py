@@ -7,9 +7,9 @@ from collections.abc import Iterable
 import pytest
 from hypothesis import strategies as st
 
-from packetserver.engine.packet import Packet, Property, Transaction
 from packetserver.errors import PacketError
 from packetserver.protocols.packet.builder import Limits
+from packetserver.protocols.packet.packet import Packet, Property, Transaction
 from packetserver.protocols.packet.reader import PacketReader
 
 EXAMPLE = """<?xml version="1.0" encoding="UTF-8" standalone="no"?>

@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given, settings
 from protocols.packet.packets import EXAMPLE, XML_TEXT, properties, read, transaction
 
-from packetserver.engine.packet import Packet, Property, Transaction
 from packetserver.protocols.packet.builder import read_integer
+from packetserver.protocols.packet.packet import Packet, Property, Transaction
 
 
 def credentials(inner: str) -> dict[str, object]:

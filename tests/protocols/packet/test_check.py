@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 
 from packetserver.cli import main
 from packetserver.cli.examples import example_packets
-from packetserver.engine.assembly import load_schema
 from packetserver.protocols.packet.check import Checked, check_document
+from packetserver.records.opening import load_schema
 
 SCHEMA = load_schema()
 BRACES = re.compile(r"(?<!\$C)\{[^{}]*\}")

@@ -27,7 +27,6 @@ from protocols.packet.packing_client import BOUNDARY, Desk, open_desk, package_x
 from werkzeug.test import TestResponse
 
 from databases import Databases
-from packetserver.engine.assembly import load_schema
 from packetserver.errors import PacketCodingUnknown, PacketError, PacketPackedTooTightly
 from packetserver.protocols.front.content_coding import (
     CHUNK_BYTES,
@@ -35,6 +34,7 @@ from packetserver.protocols.front.content_coding import (
     MOST_MEMBERS,
     unpacker_of,
 )
+from packetserver.records.opening import load_schema
 
 ONE_NAME = "Zoë & Łódź"
 NAMES = ("gzip", "GZip", "x-gzip", " gzip ", "gzip, identity", "identity,gzip", "gzip,")

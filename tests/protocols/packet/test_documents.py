@@ -23,10 +23,9 @@ from werkzeug.test import TestResponse
 
 from databases import KINDS, Databases
 from packetserver.app import create_app
-from packetserver.engine.assembly import build_engine
-from packetserver.engine.process import Engine
 from packetserver.errors import StoreUnavailable
 from packetserver.protocols.front.forms import MOST_FIELD_BYTES
+from packetserver.protocols.packet.process import Engine, build_engine
 from packetserver.settings import Settings
 from packetserver.store.files import FileLibrary
 
@@ -364,7 +363,7 @@ def test_what_nobody_foresaw_is_logged_and_told_in_a_neutral_sentence(
     def fail(*_arguments: object) -> None:
         raise RuntimeError("<secret>")
 
-    monkeypatch.setattr("packetserver.engine.documents.keep", fail)
+    monkeypatch.setattr("packetserver.protocols.packet.stored_documents.keep", fail)
     with caplog.at_level(logging.ERROR):
         (line,) = lines_of(desk.send())
     assert "secret" not in line

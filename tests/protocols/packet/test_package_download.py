@@ -11,8 +11,8 @@ from sync.office import Party
 from sync.packing import ask, poll, processed, read_package
 
 from databases import KINDS, Databases
-from packetserver.engine.assembly import load_schema
 from packetserver.errors import StoreUnavailable
+from packetserver.records.opening import load_schema
 from packetserver.security.credentials import Credentials
 
 CLIENT = {"clientId": "1", "code": "secret1"}

@@ -20,8 +20,8 @@ from protocols.packet.packing_client import (
 from sync.packing import xml_of
 
 from databases import KINDS, Databases
-from packetserver.engine.assembly import load_schema
 from packetserver.errors import StoreUnavailable
+from packetserver.records.opening import load_schema
 from packetserver.sync.packages_content import packed_object
 from packetserver.sync.packages_writer import written_package
 

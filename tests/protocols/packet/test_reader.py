@@ -9,9 +9,9 @@ from collections.abc import Iterator
 import pytest
 from protocols.packet.packets import EXAMPLE, properties, read, refusal, transaction
 
-from packetserver.engine.packet import Property
 from packetserver.errors import PacketError
 from packetserver.protocols.packet.builder import Limits
+from packetserver.protocols.packet.packet import Property
 from packetserver.protocols.packet.reader import PacketReader
 
 

@@ -13,9 +13,9 @@ from protocols.packet.exchanges import (
     post,
 )
 
-from packetserver.engine.packet import CommitLevel
 from packetserver.errors import StoreUnavailable
 from packetserver.protocols.front.requests import host_name
+from packetserver.protocols.packet.packet import CommitLevel
 
 
 @pytest.mark.parametrize(

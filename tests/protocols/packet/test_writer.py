@@ -16,9 +16,9 @@ from hypothesis import strategies as st
 from lxml import etree
 from spooling import spool_of
 
-from packetserver.engine.answers import RecordSet, Response
-from packetserver.errors import TransactionFailure
 from packetserver.protocols.packet.charsets import output_encoding
+from packetserver.protocols.packet.failures import TransactionFailure
+from packetserver.protocols.packet.packet import RecordSet, Response
 from packetserver.protocols.packet.writer import (
     SPECIAL,
     document,
