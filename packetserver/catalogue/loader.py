@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import dataclasses
 import tomllib
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from importlib import resources
 from importlib.resources.abc import Traversable
 from types import MappingProxyType
@@ -15,16 +15,17 @@ from typing import Any
 
 from packetserver.catalogue import fields as field_reading
 from packetserver.catalogue.belonging import parts_of
-from packetserver.catalogue.checks import check_object
 from packetserver.catalogue.model import (
     Catalogue,
+    Column,
+    Field,
     Named,
     ObjectType,
     Ownership,
     Rule,
+    Table,
     Target,
 )
-from packetserver.catalogue.tables import TableBuilder
 from packetserver.errors import CatalogueError
 
 Definition = Mapping[str, Any]
@@ -208,3 +209,199 @@ def _targets(objects: Mapping[str, ObjectType]) -> dict[str, Target]:
             if element is not None:
                 targets[element] = Target(each, is_list)
     return targets
+
+
+class TableBuilder:
+    """Collects columns table by table; two objects may share a table, and must then agree."""
+
+    def __init__(self, objects: Mapping[str, ObjectType]) -> None:
+        self._objects = objects
+        self._columns: dict[str, dict[str, Column]] = {}
+        self._keys: dict[str, str | None] = {}
+        self._sequences: dict[str, str | None] = {}
+        self._unique: dict[str, tuple[tuple[str, ...], ...]] = {}
+        self._indexes: dict[str, tuple[tuple[str, ...], ...]] = {}
+        self._first_keys: dict[str, int] = {}
+        self._names: dict[str, tuple[str, ...]] = {}
+
+    def declare(self, file: str, name: str, definition: Definition) -> None:
+        """Add a table that a file of `schemas/tables` describes."""
+        self._keys[name] = definition.get("key")
+        self._sequences[name] = definition.get("sequence")
+        self._unique[name] = tuple(tuple(each) for each in definition.get("unique", ()))
+        self._indexes[name] = tuple(tuple(each) for each in definition.get("indexes", ()))
+        for column, line in definition["columns"].items():
+            self._add(file, name, _plain_column(column, line))
+
+    def add_object(self, described: ObjectType, definition: Definition) -> None:
+        """Add the columns that an object's fields and its `columns` describe."""
+        if described.table is None:
+            return
+        name = described.table
+        if described.key is not None:
+            self._keys[name] = described.key.column
+        self._keys.setdefault(name, None)
+        if "sequence" in definition:
+            self._sequences[name] = definition["sequence"]
+        self._first_keys.setdefault(name, definition.get("first_key", 1))
+        for field in described.stored_fields:
+            self._add(described.file, name, self._field_column(field))
+        names = (*self._names.get(name, ()), *(each.column or "" for each in described.names))
+        self._names[name] = tuple(dict.fromkeys(names))
+        for column, line in definition.get("columns", {}).items():
+            self._add(described.file, name, _plain_column(column, line))
+            if line.get("key"):
+                self._keys[name] = column
+
+    def _add(self, file: str, table: str, column: Column) -> None:
+        columns = self._columns.setdefault(table, {})
+        known = columns.setdefault(column.name, column)
+        if (known.type, known.max_length) != (column.type, column.max_length):
+            raise CatalogueError(file, table, f"{column.name} is described in two ways")
+
+    def _field_column(self, field: Field) -> Column:
+        foreign = field.references_table
+        if field.references is not None and field.references in self._objects:
+            foreign = self._objects[field.references].table
+        return Column(
+            name=field.column or "",
+            type=field.type.name,
+            max_length=field.max_length,
+            nullable=field.nullable,
+            default=field.default,
+            references=foreign,
+            constrained=field.foreign_key,
+        )
+
+    def tables(self) -> dict[str, Table]:
+        """The tables that were collected."""
+        return {
+            name: Table(
+                name=name,
+                key=self._keys.get(name),
+                sequence=self._sequence(name),
+                columns=MappingProxyType(columns),
+                first_key=self._first_keys.get(name, 1),
+                unique=self._unique.get(name, ()),
+                indexes=self._indexes.get(name, ()),
+                names=self._names.get(name, ()),
+            )
+            for name, columns in self._columns.items()
+        }
+
+    def _sequence(self, table: str) -> str | None:
+        key = self._keys.get(table)
+        if key is None or self._columns[table][key].type != "integer":
+            return None
+        return self._sequences.get(table) or f"{table}_{key}_seq"
+
+
+def _plain_column(name: str, line: Definition) -> Column:
+    return Column(
+        name=name,
+        type=line["type"],
+        max_length=line.get("max"),
+        nullable=line.get("null", True),
+        default=line.get("default"),
+        references=line.get("references_table"),
+        constrained=line.get("foreign_key", True),
+        belongs=line.get("on_delete") == "cascade",
+    )
+
+
+Problems = Iterator[str]
+
+
+def check_object(described: ObjectType, catalogue: Catalogue) -> None:
+    """Raises CatalogueError for the first name of an object that leads nowhere."""
+    for check in CHECKS:
+        for problem in check(described, catalogue):
+            raise CatalogueError(described.file, described.element, problem)
+
+
+def _references(described: ObjectType, catalogue: Catalogue) -> Problems:
+    for field in described.fields.values():
+        for target in _referenced_elements(field):
+            if target not in catalogue.objects:
+                yield f"{field.name} references {target}, which is no object"
+        if field.references_table and field.references_table not in catalogue.tables:
+            yield f"{field.name} references the table {field.references_table}, which is none"
+        if field.references_also and not _has_column(catalogue, field, field.references_also):
+            yield f"{field.name} names records by {field.references_also}, which is no column"
+        if field.references_by is not None and described.field(field.references_by.field) is None:
+            yield f"{field.name} depends on {field.references_by.field}, which is no field"
+
+
+def _has_column(catalogue: Catalogue, field: Field, column: str) -> bool:
+    table = catalogue.tables.get(catalogue.table_of(field) or "")
+    return table is not None and column in table.columns
+
+
+def _referenced_elements(field: Field) -> Iterator[str]:
+    if field.references is not None:
+        yield field.references
+    if field.references_by is not None:
+        yield from field.references_by.elements.values()
+
+
+def _aliases(described: ObjectType, catalogue: Catalogue) -> Problems:
+    for alias, target in described.aliases.items():
+        if target not in described.fields:
+            yield f"{alias} is another name of {target}, which is no field"
+    for alias, target in described.filter_aliases.items():
+        if target not in described.filters:
+            yield f"the filter {alias} is another name of {target}, which is no filter"
+
+
+def _columns(described: ObjectType, catalogue: Catalogue) -> Problems:
+    columns = _known_columns(described, catalogue)
+    for one in described.filters.values():
+        if one.column is not None and one.column not in columns:
+            yield f"the filter {one.name} compares {one.column}, which is no column"
+    for column in (described.sync_inserted, described.sync_updated):
+        if column is not None and column not in columns:
+            yield f"the sync column {column} is no column"
+    for name in (*described.order, *described.order_paged):
+        bare = name.removeprefix("-")
+        if bare not in columns and not bare.startswith("path:"):
+            yield f"is ordered by {bare}, which is no column"
+
+
+def _fields(described: ObjectType, catalogue: Catalogue) -> Problems:
+    own = () if described.own_records is None else (described.own_records,)
+    for name in (*described.forced_to_user, *described.identified_by, *own, *described.known_by):
+        if described.field(name) is None:
+            yield f"{name} is no field"
+    owned = () if described.owned is None else (described.owned.access, described.owned.owner)
+    for name in (*owned, *described.belongs_to):
+        field = described.field(name)
+        if field is None or not (field.column and tuple(_referenced_elements(field))):
+            yield f"{name} is no reference"
+
+
+def _removals(described: ObjectType, catalogue: Catalogue) -> Problems:
+    for table, column in described.removes:
+        known = catalogue.tables.get(table)
+        if known is None or column not in known.columns:
+            yield f"removes {table}.{column}, which is no column"
+
+
+def _key(described: ObjectType, catalogue: Catalogue) -> Problems:
+    identified = described.key is not None or described.identified_by
+    if described.table and not identified and described.kind != "table":
+        yield "has neither a key nor identified_by"
+
+
+def _known_columns(described: ObjectType, catalogue: Catalogue) -> Collection[str]:
+    table = catalogue.tables.get(described.table or "")
+    return () if table is None else table.columns
+
+
+CHECKS: tuple[Callable[[ObjectType, Catalogue], Problems], ...] = (
+    _references,
+    _aliases,
+    _columns,
+    _fields,
+    _removals,
+    _key,
+)
