@@ -8,7 +8,6 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 
-from werkzeug.datastructures import Headers
 from werkzeug.exceptions import RequestEntityTooLarge
 from werkzeug.sansio.multipart import (
     Data,
@@ -33,6 +32,8 @@ OLD_CHARSET = "cp1252"
 
 BACKSLASH = re.compile(rb"""\\(["\\]?)""")
 """A backslash, and the character that it escapes, if it is one that must be escaped."""
+
+END_OF_HEADERS = re.compile(rb"\r\n\r\n|\r\r|\n\n")
 
 MOST_PARTS = 1000
 MOST_WAITING_BYTES = 1024 * 1024
@@ -116,10 +117,14 @@ class TolerantDecoder(MultipartDecoder):
             self.state = State.EPILOGUE
         yield None
 
-    def _parse_headers(self, data: bytes | bytearray) -> Headers:
-        # A file's name is in the charset of its sender's machine, and may be a path of Windows.
-        escaped = BACKSLASH.sub(lambda found: found[0] if found[1] else rb"\\", bytes(data))
-        return super()._parse_headers(form_text(escaped).encode())
+    def next_event(self) -> Event:
+        """What comes next; the headers of a part are made plain as soon as they are there."""
+        if self.state is State.PART and (end := END_OF_HEADERS.search(self.buffer)):
+            # A file's name is in the charset of its sender's machine, and may be a path of Windows.
+            sent = bytes(self.buffer[: end.start()])
+            escaped = BACKSLASH.sub(lambda found: found[0] if found[1] else rb"\\", sent)
+            self.buffer[: end.start()] = form_text(escaped).encode()
+        return super().next_event()
 
 
 def form_text(content: bytes) -> str:
