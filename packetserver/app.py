@@ -48,6 +48,7 @@ def create_app(
     metrics = Metrics()
     observed = ObservedEngine(engine, metrics, _targets(engine))
     app = Application([make(observed, edge) for make in protocols], settings.max_body_bytes)
+    metrics.name_addresses(app.names)
     disks = disks_of(engine, edge.spools)
     app.add_url_rule("/", view_func=about_page)
     app.add_url_rule("/healthz", "healthz", lambda: _health(observed))

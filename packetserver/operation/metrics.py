@@ -11,7 +11,7 @@ Every label has few values, whatever clients send: names of the catalogue and of
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -156,15 +156,6 @@ FOLDER = os.environ.get("PROMETHEUS_MULTIPROC_DIR")
 
 SECONDS_BUCKETS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300)
 
-ACTIONS = frozenset(
-    {
-        *("ProcessPacket.do", "ProcessDocument.do"),
-        *("ProcessSyncPackageDownload.do", "ProcessClientSyncPackage.do"),
-        *PROBES,
-    }
-)
-"""The addresses that are counted by themselves."""
-
 
 class Metrics:
     """The metrics of one application."""
@@ -174,6 +165,7 @@ class Metrics:
             # Whoever tidies up temporary folders must not keep a worker from starting.
             Path(FOLDER).mkdir(mode=0o700, parents=True, exist_ok=True)
         self.registry = CollectorRegistry()
+        self._addresses = PROBES
         self._requests = self._counter(REQUESTS)
         self._seconds = self._histogram(SECONDS)
         self._in_progress = self._gauge(IN_PROGRESS)
@@ -188,6 +180,10 @@ class Metrics:
         self._pool_limit = self._gauge(POOL_LIMIT)
         self._pool_in_use = self._gauge(POOL_IN_USE)
 
+    def name_addresses(self, names: Collection[str]) -> None:
+        """These are counted by themselves, like the probes; what is asked elsewhere, together."""
+        self._addresses = PROBES | frozenset(names)
+
     def request_begins(self, facts: RequestFacts) -> None:
         """Another request is being carried out."""
         if facts.action not in PROBES:
@@ -197,7 +193,7 @@ class Metrics:
         """A request is answered to its end."""
         if facts.action not in PROBES:
             self._in_progress.dec()
-        action = facts.action if facts.action in ACTIONS else OTHER
+        action = facts.action if facts.action in self._addresses else OTHER
         self._requests.labels(action, str(facts.status)).inc()
         self._seconds.labels(action).observe(facts.seconds)
         self._received.labels(action).inc(facts.bytes_in)

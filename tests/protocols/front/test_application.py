@@ -181,8 +181,10 @@ def test_failures_are_counted_whatever_status_they_are_told_with(
     client, calls, failure: Exception, error: str
 ) -> None:
     calls.failure = failure
-    client.post("/call.php", buffered=True)
-    assert f'packetserver_errors_total{{kind="{error}"}} 1.0' in client.get("/metrics").text
+    client.post("/x/call.php", buffered=True)
+    counted = client.get("/metrics").text
+    assert f'packetserver_errors_total{{kind="{error}"}} 1.0' in counted
+    assert 'packetserver_requests_total{action="call.php",status="200"} 1.0' in counted
 
 
 def test_who_is_turned_away_is_told_in_words_of_the_protocol(calls, engine) -> None:
