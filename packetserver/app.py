@@ -11,11 +11,10 @@ from sqlalchemy.pool import Pool
 
 from packetserver.catalogue.model import Target
 from packetserver.errors import StoreUnavailable
-from packetserver.operation.disks import Disks
 from packetserver.operation.metrics import Metrics
 from packetserver.operation.observed_engine import ObservedEngine
 from packetserver.operation.observer import Observer
-from packetserver.operation.readiness import disks_of, why_not_ready
+from packetserver.operation.readiness import Disks, disks_of, why_not_ready
 from packetserver.operation.scrape import Scrape, may_read_metrics
 from packetserver.protocols.front.addresses import Edge, WireProtocol
 from packetserver.protocols.front.application import Application, PlainPaths

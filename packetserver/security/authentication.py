@@ -12,7 +12,6 @@ from argon2 import PasswordHasher
 from sqlalchemy import Connection
 
 from packetserver.errors import NotAuthorized
-from packetserver.security.attempts import REFUSAL, Attempt
 from packetserver.security.credentials import Credentials
 from packetserver.security.identities import (
     ClientRow,
@@ -32,7 +31,7 @@ from packetserver.security.secrets import (
     user_code,
     verify_secret,
 )
-from packetserver.security.throttle import Limits
+from packetserver.security.throttle import REFUSAL, Attempt, Limits
 from packetserver.settings import Settings
 from packetserver.store.folding import fold_name
 

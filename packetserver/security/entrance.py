@@ -12,11 +12,11 @@ from sqlalchemy import Connection
 from sqlalchemy.exc import SQLAlchemyError
 
 from packetserver.errors import LoginThrottled, NotAuthorized, StoreBusy, StoreUnavailable
-from packetserver.security.attempts import Attempt
 from packetserver.security.audit import NOT_AUTHORIZED, THROTTLED, Audit, What, claimed
 from packetserver.security.credentials import Credentials
 from packetserver.security.throttle import (
     KNOWN_SECONDS,
+    Attempt,
     Limits,
     Scope,
     count_failure,

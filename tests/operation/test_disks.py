@@ -16,7 +16,7 @@ from faults.serving_app import open_app
 from databases import Databases
 from packetserver.app import create_app
 from packetserver.operation import readiness
-from packetserver.operation.disks import LOOK_SECONDS, Disks
+from packetserver.operation.readiness import LOOK_SECONDS, Disks
 from packetserver.operation.start_checks import problems_of_files
 from packetserver.protocols.packet.process import build_engine
 from packetserver.settings import Settings

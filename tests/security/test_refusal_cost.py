@@ -12,10 +12,10 @@ from watching import watched_statements
 
 import packetserver
 from packetserver.errors import NotAuthorized
-from packetserver.security.attempts import Attempt
 from packetserver.security.credentials import Credentials
 from packetserver.security.remembered import Claim, RememberedCredentials
 from packetserver.security.secrets import SecretKind, md5_of_password, verify_secret
+from packetserver.security.throttle import Attempt
 
 NOW = datetime(2026, 11, 22, 9, 15, 8)
 CODE, OTHER = md5_of_password("right"), md5_of_password("other")

@@ -9,11 +9,11 @@ from packetserver.errors import NotAuthorized
 from packetserver.protocols.packet.context import PacketContext
 from packetserver.protocols.packet.packet import Packet, RecordSink
 from packetserver.records.preferences import Preferences
-from packetserver.security.attempts import REFUSAL
 from packetserver.security.audit import What
 from packetserver.security.authentication import Authenticator
 from packetserver.security.credentials import Credentials
 from packetserver.security.entrance import Entrance
+from packetserver.security.throttle import REFUSAL
 from packetserver.store.database import Database
 from packetserver.store.schema import Schema
 from packetserver.store.unit_of_work import unit_of_work

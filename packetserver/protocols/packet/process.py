@@ -39,10 +39,10 @@ from packetserver.records.opening import (
 from packetserver.records.permissions import foreseen_bases
 from packetserver.records.preferences import Preferences
 from packetserver.records.ways import ADD, DELETE, EDIT, VIEW
-from packetserver.security.attempts import Attempt
 from packetserver.security.authentication import Authenticator
 from packetserver.security.entrance import Entrance
 from packetserver.security.remembered import RememberedCredentials
+from packetserver.security.throttle import Attempt
 from packetserver.settings import Settings
 from packetserver.store.database import Database
 from packetserver.store.replica import Replica, position_of

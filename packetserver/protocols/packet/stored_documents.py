@@ -23,10 +23,10 @@ from packetserver.records.rules import LENGTH_EXCEEDED, REQUIRED
 from packetserver.records.ways import ADD
 from packetserver.records.writing import Given, How
 from packetserver.security import audit
-from packetserver.security.attempts import REFUSAL
 from packetserver.security.audit import proved
 from packetserver.security.credentials import Credentials
 from packetserver.security.principal import Principal, PrincipalKind
+from packetserver.security.throttle import REFUSAL
 from packetserver.store.database import Database
 from packetserver.store.files import (
     VERSIONS,
