@@ -10,10 +10,22 @@ import dataclasses
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
-from packetserver.catalogue.names import in_either_case
 from packetserver.catalogue.types import EMPTY_NUMBERS, FieldType
+
+Known = TypeVar("Known")
+
+
+def other_case(name: str) -> str:
+    """The name with its first letter in the other case."""
+    return name[:1].swapcase() + name[1:]
+
+
+def in_either_case(known: Mapping[str, Known]) -> dict[str, Known]:
+    """What is known by its names, under both spellings of each; a name as it stands wins."""
+    return {other_case(name): each for name, each in known.items()} | dict(known)
+
 
 NOTHING: Final[Mapping[str, Any]] = MappingProxyType({})
 

@@ -18,8 +18,7 @@ from sqlalchemy import (
     select,
 )
 
-from packetserver.catalogue.model import Catalogue, Field, ObjectType
-from packetserver.catalogue.names import other_case
+from packetserver.catalogue.model import Catalogue, Field, ObjectType, other_case
 from packetserver.store.derived import DERIVATIONS
 from packetserver.store.parameters import client
 from packetserver.store.scope import Scope, reference_field

@@ -8,8 +8,7 @@ from typing import Any, NamedTuple
 
 from sqlalchemy import ColumnElement
 
-from packetserver.catalogue.model import Field
-from packetserver.catalogue.names import other_case
+from packetserver.catalogue.model import Field, other_case
 from packetserver.store.derived import DERIVATIONS, Derived
 from packetserver.store.guid_columns import asked_guid, is_guid, own_guid
 from packetserver.store.scope import Scope, reference_field

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from packetserver.catalogue.names import in_either_case
+from packetserver.catalogue.model import in_either_case
 from packetserver.errors import PacketError
 from packetserver.protocols.packet.packet import Item, Packet, Property, Transaction
 from packetserver.security.credentials import Credentials

@@ -6,8 +6,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from packetserver.catalogue.model import Control, Field, ObjectType
-from packetserver.catalogue.names import other_case
+from packetserver.catalogue.model import Control, Field, ObjectType, other_case
 from packetserver.errors import ValueNotOfType
 from packetserver.protocols.packet.context import Call
 from packetserver.protocols.packet.failures import TransactionFailure

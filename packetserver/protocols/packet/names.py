@@ -9,8 +9,7 @@ from datetime import datetime
 from functools import lru_cache
 from itertools import zip_longest
 
-from packetserver.catalogue.model import ObjectType
-from packetserver.catalogue.names import in_either_case, other_case
+from packetserver.catalogue.model import ObjectType, in_either_case, other_case
 from packetserver.catalogue.types import TYPES
 from packetserver.protocols.packet.failures import TransactionFailure
 from packetserver.protocols.packet.packet import Item, Property
