@@ -67,8 +67,8 @@ def _targets(engine: PacketEngine) -> Mapping[str, Target]:
 def _pools(engine: PacketEngine) -> Iterator[Pool]:
     if isinstance(engine, Engine):
         yield engine.database.engine.pool
-        if engine.replica is not None:
-            yield engine.replica.database.engine.pool
+        if engine.runner.replica is not None:
+            yield engine.runner.replica.database.engine.pool
 
 
 def _health(engine: PacketEngine) -> Response:

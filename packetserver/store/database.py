@@ -86,6 +86,15 @@ class Database:
             self._turn.release()
 
     @property
+    def is_server(self) -> bool:
+        """Whether a server has the database.
+
+        Then statements are round trips, rows are locked one by one, and a transaction that has only
+        read may go on to write; SQLite's writers queue before they read.
+        """
+        return not self.is_sqlite
+
+    @property
     def file(self) -> Path | None:
         """The file of SQLite; None where a server has the database."""
         return Path(self.url.database) if self.is_sqlite and self.url.database else None

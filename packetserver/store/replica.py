@@ -61,7 +61,7 @@ class Replica:
         try:
             with self.database.connect() as connection:
                 self._wait_for(connection, position)
-                yield UnitOfWork(connection)
+                yield UnitOfWork(connection, keeps_rest=True)
         except SpoolRefused:
             # It is not the replica that has no room.
             raise

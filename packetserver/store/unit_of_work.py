@@ -30,8 +30,10 @@ Result = TypeVar("Result")
 class UnitOfWork:
     """What is committed as a whole; without a `commit` it never was."""
 
-    def __init__(self, connection: Connection) -> None:
+    def __init__(self, connection: Connection, *, keeps_rest: bool = False) -> None:
+        """``keeps_rest`` says that a part which fails must never end what the others have."""
         self.connection = connection
+        self._keeps_rest = keeps_rest
         self._hooks: list[Hook] = []
 
     def after_commit(self, hook: Hook) -> None:
@@ -52,7 +54,7 @@ class UnitOfWork:
         """
         before = list(self._hooks)
         try:
-            with self._savepoint(alone=alone), translated_errors():
+            with self._savepoint(alone=alone and not self._keeps_rest), translated_errors():
                 yield
         except BaseException:
             self._hooks = before

@@ -11,8 +11,8 @@ import pytest
 from driving import ADMIN, Driver, item
 
 from databases import Databases
-from packetserver.protocols.packet import late_log
 from packetserver.protocols.packet.process import Engine, build_engine
+from packetserver.records import late_log
 from packetserver.settings import Settings
 
 BUSY_SECONDS = 1
@@ -60,7 +60,7 @@ def test_what_only_reads_is_answered_while_another_writes(engine, file):
         for element in ("contactList", "accountList", "ticketList"):
             read(engine, element)
         assert logged(file) == before
-    engine.late_log.settle()
+    engine.runner.late_log.settle()
     names = [name for name, _ in logged(file)[len(before) :]]
     assert names == ["contactList", "accountList", "ticketList"]
 
@@ -70,10 +70,10 @@ def test_lines_that_wait_outlive_a_writer_that_takes_too_long(engine, file):
     with another_writer(file):
         read(engine, "contactList")
         # Longer than the database waits for the lock: they could not be written.
-        engine.late_log.settle()
+        engine.runner.late_log.settle()
         assert logged(file) == before
     read(engine, "accountList")
-    engine.late_log.settle()
+    engine.runner.late_log.settle()
     assert [name for name, _ in logged(file)[len(before) :]] == ["contactList", "accountList"]
 
 
@@ -85,7 +85,7 @@ def test_when_too_many_wait_the_next_waits_too(engine, file, monkeypatch):
         with pytest.raises(late_log.StoreBusy):
             driver.one("accountList", "select", {}, ["id"])
     read(engine, "ticketList")
-    engine.late_log.settle()
+    engine.runner.late_log.settle()
     assert sorted(name for name, _ in logged(file)[-2:]) == ["contactList", "ticketList"]
 
 
@@ -94,5 +94,5 @@ def test_a_packet_that_fails_is_logged_late_with_its_error(engine, file):
     broken = [item("account", "insert", {"name": "Kept"}), item("nothing", "insert", {"a": "b"})]
     (answer,) = Driver(engine, ADMIN).send([broken])
     assert answer.status == 1
-    engine.late_log.settle()
+    engine.runner.late_log.settle()
     assert logged(file)[-1][0] == "account"

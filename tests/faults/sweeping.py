@@ -195,7 +195,7 @@ class Sweep:
 
     def _settle(self) -> None:
         """Wait for what is logged late; what could not be logged would disturb what follows."""
-        late_log = self.office.engine.late_log
+        late_log = self.office.engine.runner.late_log
         late_log.settle()
         late_log._waiting.clear()
 

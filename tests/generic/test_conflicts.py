@@ -72,7 +72,7 @@ def test_a_conflict_outlives_the_transaction_in_the_log(maker: Maker, level: Com
     log = engine.schema.metadata.tables["sync_conflict_log"]
 
     def logged() -> int:
-        engine.late_log.settle()
+        engine.runner.late_log.settle()
         with engine.database.connect() as connection:
             chosen = select(func.count()).select_from(log).where(log.c.record_id == int(key))
             return int(connection.execute(chosen).scalar_one())

@@ -345,7 +345,7 @@ def test_a_login_waits_for_no_writer_to_be_noted(databases, clock, caplog):
         with gate.engine.database.connect(writes=True) as writer:
             writer.execute(text("SELECT 1"))
             assert is_let_in(gate)
-        gate.engine.late_log.settle()
+        gate.engine.runner.late_log.settle()
         assert gate.counters() == []
         assert is_let_in(gate)
         assert len(gate.counters()) == 1

@@ -88,8 +88,8 @@ def serving(primary: str, replica: str | None) -> Iterator[Watched]:
     watched = Watched(engine)
     with contextlib.ExitStack() as ending:
         ending.callback(engine.database.close)
-        if engine.replica is not None:
-            replica = engine.replica.database
+        if engine.runner.replica is not None:
+            replica = engine.runner.replica.database
             ending.callback(replica.close)
             ending.enter_context(told_of_statements(replica.engine, watched.asked.append))
         yield watched
@@ -137,16 +137,16 @@ def test_a_replica_that_fails_half_way_is_replaced_by_the_primary(pair):
     with serving(pair.primary, pair.replica) as server:
         driver = Driver(server.engine, ADMIN)
         key = driver.one("account", "insert", {"name": "Half"}, ["id"]).records[0]["id"]
-        assert server.engine.replica is not None
+        assert server.engine.runner.replica is not None
 
         def break_off(statement):
             if "FROM organization" in statement:
                 pair.control(END_OTHERS)
 
-        with told_of_statements(server.engine.replica.database.engine, break_off):
+        with told_of_statements(server.engine.runner.replica.database.engine, break_off):
             found = driver.one("account", "select", {"id": key}, ["name"])
         assert [each.texts for each in found.records] == [("Half",)]
-        assert server.engine.replica.is_resting()
+        assert server.engine.runner.replica.is_resting()
 
 
 def test_what_changes_something_goes_to_the_primary_alone(pair):

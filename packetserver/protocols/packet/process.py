@@ -5,17 +5,15 @@ from __future__ import annotations
 import itertools
 import logging
 import time
-from collections.abc import Iterable, Iterator, Sequence
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Iterator, Sequence
 
-from packetserver.errors import NotAuthorized, RefusalUnexplained, SpoolRefused, StoreUnavailable
+from packetserver.errors import NotAuthorized, RefusalUnexplained
 from packetserver.failures import Kind
 from packetserver.protocols.packet.actions import ACTIONS
 from packetserver.protocols.packet.admission import Admission
 from packetserver.protocols.packet.auditing import audit_packet, items_of
 from packetserver.protocols.packet.context import PacketContext
 from packetserver.protocols.packet.failures import NO_TRANSACTIONS, NOT_AUTHORIZED, ROLLED_BACK
-from packetserver.protocols.packet.late_log import LateLog, LoggedPacket
 from packetserver.protocols.packet.packages import Packages
 from packetserver.protocols.packet.packet import (
     CommitLevel,
@@ -29,6 +27,7 @@ from packetserver.protocols.packet.packet import (
 from packetserver.protocols.packet.stored_documents import Documents
 from packetserver.protocols.packet.transactions import respond
 from packetserver.protocols.packet.turns import Collisions, begin_writing
+from packetserver.records.late_log import Note
 from packetserver.records.opening import (
     CONTACTS_ONLY,
     load_schema,
@@ -38,6 +37,7 @@ from packetserver.records.opening import (
 )
 from packetserver.records.permissions import foreseen_bases
 from packetserver.records.preferences import Preferences
+from packetserver.records.runner import RequestRun, Runner
 from packetserver.records.ways import ADD, DELETE, EDIT, VIEW
 from packetserver.security.authentication import Authenticator
 from packetserver.security.entrance import Entrance
@@ -45,11 +45,11 @@ from packetserver.security.remembered import RememberedCredentials
 from packetserver.security.throttle import Attempt
 from packetserver.settings import Settings
 from packetserver.store.database import Database
-from packetserver.store.replica import Replica, position_of
+from packetserver.store.replica import Replica
 from packetserver.store.row_locks import TouchedRows
 from packetserver.store.rows import Rows
 from packetserver.store.schema import Schema
-from packetserver.store.unit_of_work import UnitOfWork, repeated, unit_of_work
+from packetserver.store.unit_of_work import UnitOfWork, unit_of_work
 from packetserver.sync.packet_log import LoggedTransaction, PacketLog
 
 logger = logging.getLogger(__name__)
@@ -74,12 +74,11 @@ class Engine:
     ) -> None:
         """``replica`` is what packets that only read are answered by, as far as it can."""
         self.database = database
-        self.replica = replica
         self.schema = schema
         self.authenticator = authenticator
         self.preferences = preferences
+        self.runner = Runner(database, replica)
         self.collisions = Collisions()
-        self.late_log = LateLog(database, schema)
         self.entrance = Entrance(
             database, authenticator.limits, preferences.audit, preferences.clock
         )
@@ -120,19 +119,14 @@ class Engine:
                 self.entrance.attempt(
                     packet.credentials, address, lambda: items_of(packet)
                 ) as attempt,
-                unit_of_work(self.database, writes=self.authenticator.upgrades) as work,
+                self.runner.request(writes=self.authenticator.upgrades) as request,
             ):
-                context = repeated(
-                    lambda: self._authenticate(work, packet, options, host, attempt, sink),
-                    work.rollback,
+                context = request.prove(
+                    lambda work: self._authenticate(work, packet, options, host, attempt, sink)
                 )
-                if not self.database.is_sqlite:
-                    # Nothing was locked by looking who it is: the work goes on from there.
-                    return self._carried_out(context, options, work)
-                work.commit()
+                return self._carried_out(context, options, request)
         except NotAuthorized:
             return (Response(None, (NOT_AUTHORIZED,), kinds=(Kind.NOT_AUTHORIZED,)),)
-        return self._carried_out(context, options, None)
 
     def _authenticate(
         self,
@@ -143,7 +137,7 @@ class Engine:
         attempt: Attempt,
         sink: RecordSink,
     ) -> PacketContext:
-        if packet.transactions and not self.database.is_sqlite:
+        if packet.transactions and self.database.is_server:
             # It saves a round trip; on SQLite there is none, and the sender's work begins later.
             attempt.bases = foreseen_bases(self.schema, _foreseen(self.schema, packet))
         # A secret that is upgraded is written; otherwise the slow hash holds no lock.
@@ -153,8 +147,6 @@ class Engine:
         if self.authenticator.upgrades:
             work.commit()
         system = packet.credentials.system_id if packet.credentials is not None else None
-        log = PacketLog(system, principal.client_id, attempt.address)
-        touched = None if self.database.is_sqlite else TouchedRows()
         return PacketContext(
             packet=packet,
             validate=options.validate,
@@ -162,138 +154,92 @@ class Engine:
             schema=self.schema,
             preferences=self.preferences,
             sink=sink,
-            log=log,
-            touched=touched,
+            log=PacketLog(system, principal.client_id, attempt.address),
+            touched=TouchedRows() if self.database.is_server else None,
             strict=options.strict or self.preferences.strict,
         )
 
     def _carried_out(
-        self, context: PacketContext, options: Options, begun: UnitOfWork | None
+        self, context: PacketContext, options: Options, request: RequestRun
     ) -> tuple[Response, ...]:
-        """The transactions one by one or as a whole, within what is ``begun`` or by themselves."""
+        """The transactions one by one, or as a whole."""
         transactions = context.packet.transactions
         if not transactions:
             context.closely = True
-            self._log_alone(context, (), begun)
+            request.note_alone(self._note(context, (), ()))
             return (Response(None, (NO_TRANSACTIONS,), kinds=(Kind.UNKNOWN,)),)
         alone = options.commit_level is CommitLevel.TRANSACTION
         responses: list[Response] = []
         try:
             for group in [(each,) for each in transactions] if alone else [transactions]:
-                responses.extend(self._together(context, group, begun))
+                responses.extend(self._together(context, group, request))
         finally:
             # What is committed is told, whatever becomes of the transactions that follow.
             audit_packet(context, transactions, responses)
         return tuple(responses)
 
     def _together(
-        self,
-        context: PacketContext,
-        transactions: Sequence[Transaction],
-        begun: UnitOfWork | None,
+        self, context: PacketContext, transactions: Sequence[Transaction], request: RequestRun
     ) -> tuple[Response, ...]:
-        """Transactions that are committed as a whole, or not at all.
-
-        When the database undoes them for the sake of others, they are carried out once more.
-        """
+        """Transactions that are committed as a whole, or not at all."""
         log, start, attempts = context.log, context.sink.position(), itertools.count()
+        writes = any(_writes(item) for each in transactions for item in each.items)
 
-        def attempt() -> tuple[Response, ...]:
+        def job(work: UnitOfWork) -> tuple[Response, ...]:
             # What an attempt that was undone has logged, or answered, is not there.
             context.log = log.again()
             context.sink.cut(start)
-            if next(attempts) and not context.closely:
+            if next(attempts) and writes and not context.closely:
                 self.collisions.note(transactions)
             try:
-                return self._attempt(context, transactions, begun)
+                return self._done(context, work, transactions, writes=writes)
             except RefusalUnexplained:
                 context.closely = True
                 raise
 
-        responses = repeated(attempt, (lambda: None) if begun is None else begun.rollback)
-        if any(each.status for each in responses):
+        responses = request.attempt(
+            job,
+            writes=writes,
+            keep=_are_done,
+            note=lambda responses: self._note(context, transactions, responses),
+            is_all=len(transactions) == len(context.packet.transactions),
+        )
+        if not _are_done(responses):
             # Its records are in no answer: the room is for those of other transactions.
             context.sink.cut(start)
         return responses
 
-    def _attempt(
+    def _done(
         self,
         context: PacketContext,
+        work: UnitOfWork,
         transactions: Sequence[Transaction],
-        begun: UnitOfWork | None,
+        *,
+        writes: bool,
     ) -> tuple[Response, ...]:
-        writes = any(_writes(item) for each in transactions for item in each.items)
+        if writes:
+            begin_writing(context, work, transactions, self.collisions)
         alone = len(transactions) == 1
-        read = None if writes else self._read_elsewhere(context, transactions, begun)
-        if read is not None:
-            self._log_alone(context, _logged(transactions, read), begun)
-            return read
-        with self._unit(begun, writes=writes) as work:
-            if writes:
-                begin_writing(context, work, transactions, self.collisions)
-            responses = tuple(respond(context, work, each, alone=alone) for each in transactions)
-            failed = any(each.status for each in responses)
-            if writes and not failed:
-                self._log(context, work, _logged(transactions, responses))
-                work.commit()
-                return responses
-            if failed or begun is None:
-                work.rollback()
-        responses = tuple(_undone(each) for each in responses) if failed else responses
-        self._log_alone(context, _logged(transactions, responses), begun)
-        return responses
+        responses = tuple(respond(context, work, each, alone=alone) for each in transactions)
+        return responses if _are_done(responses) else tuple(map(_undone, responses))
 
-    def _read_elsewhere(
+    def _note(
         self,
         context: PacketContext,
         transactions: Sequence[Transaction],
-        begun: UnitOfWork | None,
-    ) -> tuple[Response, ...] | None:
-        """The responses of the replica to transactions that only read; None when it gives none."""
-        if self.replica is None or begun is None or self.replica.is_resting():
-            return None
-        position, start = position_of(begun.connection), context.sink.position()
-        # The primary's connection is not kept within a transaction while another server works.
-        begun.rollback()
-        try:
-            with self.replica.reading(position) as work:
-                # A part that fails must not end what the others read.
-                responses = tuple(
-                    respond(context, work, each, alone=False) for each in transactions
-                )
-        except SpoolRefused:
-            raise
-        except StoreUnavailable:
-            # It has logged why; the primary can tell the same.
-            context.sink.cut(start)
-            return None
-        failed = any(each.status for each in responses)
-        return tuple(_undone(each) for each in responses) if failed else responses
+        responses: Sequence[Response],
+    ) -> Note:
+        """Writes transactions and what became of them into the log."""
+        log, entered = context.log, self.preferences.now()
+        entries = _logged(transactions, responses)
 
-    def _unit(
-        self, begun: UnitOfWork | None, *, writes: bool
-    ) -> AbstractContextManager[UnitOfWork]:
-        return unit_of_work(self.database, writes=writes) if begun is None else nullcontext(begun)
+        def write(work: UnitOfWork) -> None:
+            rows = Rows(self.schema, work.connection, closely=context.closely)
+            # A note that was undone is written again: then nothing of it is there.
+            context.log = log.copy()
+            context.log.write(rows, entered, entries)
 
-    def _log(
-        self, context: PacketContext, work: UnitOfWork, entries: Iterable[LoggedTransaction]
-    ) -> None:
-        records = Rows(self.schema, work.connection, closely=context.closely)
-        context.log.write(records, self.preferences.now(), entries)
-
-    def _log_alone(
-        self,
-        context: PacketContext,
-        entries: Sequence[LoggedTransaction],
-        begun: UnitOfWork | None,
-    ) -> None:
-        """What has changed nothing is logged by itself, so that reading waits for no writer."""
-        if begun is None and len(entries) == len(context.packet.transactions):
-            self.late_log.write(LoggedPacket(context.log, self.preferences.now(), entries))
-            return
-        with self._unit(begun, writes=True) as work:
-            self._log(context, work, entries)
-            work.commit()
+        return write
 
 
 def _logged(
@@ -329,6 +275,10 @@ def _foreseen(schema: Schema, packet: Packet) -> Iterator[tuple[str, str]]:
 def _writes(item: Item) -> bool:
     action = ACTIONS.get(item.action or "")
     return action is None or action.writes
+
+
+def _are_done(responses: Sequence[Response]) -> bool:
+    return not any(each.status for each in responses)
 
 
 def _undone(response: Response) -> Response:
