@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from packetserver.protocols.front.application import Application
 from packetserver.protocols.front.hosts import HEALTH
-from packetserver.protocols.front.outcomes import Kind, Outcome, told
+from packetserver.protocols.front.outcomes import Outcome, OutcomeKind, told
 from packetserver.protocols.front.spools import Spools
 from packetserver.settings import Settings
 
@@ -52,7 +52,7 @@ class Reception:
 
 def _overload(application: Application) -> bytes:
     """The answer to who cannot even say what he wants."""
-    answer = told(application.words_at(""), Outcome.of(Kind.BUSY))
+    answer = told(application.words_at(""), Outcome.of(OutcomeKind.BUSY))
     lines = [f"{name}: {value}\r\n" for name, value in answer.headers.items()]
     head = f"HTTP/1.1 {answer.status}\r\nConnection: close\r\n{''.join(lines)}\r\n"
     return head.encode("latin-1") + answer.get_data()

@@ -20,7 +20,7 @@ from packetserver.operation.requests import (
     request_id,
     shown,
 )
-from packetserver.protocols.front.outcomes import OUTCOME, Kind, Outcome
+from packetserver.protocols.front.outcomes import OUTCOME, Outcome, OutcomeKind
 from packetserver.protocols.front.requests import REQUEST_ID, UNHEEDED
 from packetserver.security import audit
 
@@ -43,15 +43,15 @@ class Counted:
     is_of_packets: bool = False
 
 
-COUNTED: Mapping[Kind, Counted] = {
-    Kind.FAULT: Counted("internal", "fault"),
-    **{each: Counted("unavailable", "unavailable") for each in Kind if each.is_for_later},
-    Kind.TOO_LARGE: Counted("too_large", "refused"),
-    Kind.PACKED_TOO_TIGHTLY: Counted("too_large", "refused"),
-    Kind.TOO_SLOW: Counted("too_slow", "refused"),
-    Kind.TURNED_AWAY: Counted("door", "refused"),
-    Kind.REFUSED: Counted("packet", "refused", is_of_packets=True),
-    Kind.CODING_UNKNOWN: Counted("packet", "refused", is_of_packets=True),
+COUNTED: Mapping[OutcomeKind, Counted] = {
+    OutcomeKind.FAULT: Counted("internal", "fault"),
+    **{each: Counted("unavailable", "unavailable") for each in OutcomeKind if each.is_for_later},
+    OutcomeKind.TOO_LARGE: Counted("too_large", "refused"),
+    OutcomeKind.PACKED_TOO_TIGHTLY: Counted("too_large", "refused"),
+    OutcomeKind.TOO_SLOW: Counted("too_slow", "refused"),
+    OutcomeKind.TURNED_AWAY: Counted("door", "refused"),
+    OutcomeKind.REFUSED: Counted("packet", "refused", is_of_packets=True),
+    OutcomeKind.CODING_UNKNOWN: Counted("packet", "refused", is_of_packets=True),
 }
 """What is left out is counted elsewhere: who is not let in is in the audit log."""
 
@@ -188,7 +188,7 @@ def _judge(environ: WSGIEnvironment, facts: RequestFacts) -> None:
     if outcome is not None:
         counted = COUNTED.get(outcome.kind)
     else:
-        counted = COUNTED[Kind.FAULT] if facts.status == 500 else None
+        counted = COUNTED[OutcomeKind.FAULT] if facts.status == 500 else None
     is_packet = _is_packet(environ, facts)
     if counted is None or (counted.is_of_packets and not is_packet):
         return

@@ -26,7 +26,7 @@ from werkzeug.exceptions import HTTPException, NotFound
 from werkzeug.routing import MapAdapter
 
 from packetserver.protocols.front.addresses import Address, WireProtocol
-from packetserver.protocols.front.outcomes import Kind, Outcome, fault, outcome_of, told
+from packetserver.protocols.front.outcomes import Outcome, OutcomeKind, fault, outcome_of, told
 from packetserver.protocols.front.requests import Request, Response
 
 if TYPE_CHECKING:
@@ -121,7 +121,11 @@ class Application(flask.Flask):
 
     def _nothing_here(self, error: NotFound) -> Response | NotFound:
         protocol = self._claiming(flask.request.path)
-        return error if protocol is None else told(protocol.refuse, Outcome.of(Kind.NOTHING_HERE))
+        return (
+            error
+            if protocol is None
+            else told(protocol.refuse, Outcome.of(OutcomeKind.NOTHING_HERE))
+        )
 
 
 def _answer(address: Address, **_values: Any) -> Response:

@@ -16,7 +16,7 @@ from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_add
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
-from packetserver.protocols.front.outcomes import OUTCOME, Kind, Outcome, told
+from packetserver.protocols.front.outcomes import OUTCOME, Outcome, OutcomeKind, told
 from packetserver.protocols.front.requests import Response
 from packetserver.security.audit import TURNED_AWAY, UNPROVED, Audit
 from packetserver.setting_kinds import UNIX
@@ -111,7 +111,7 @@ class Hosts:
         status, text = refusal
         address = environ.get("REMOTE_ADDR", "")
         self._audit.record(TURNED_AWAY, address, {"kind": UNPROVED}, [], reason=text)
-        outcome = environ[OUTCOME] = Outcome.of(Kind.TURNED_AWAY, text, status)
+        outcome = environ[OUTCOME] = Outcome.of(OutcomeKind.TURNED_AWAY, text, status)
         answer = told(self._words_at(environ.get("PATH_INFO", "")), outcome)
         return answer(environ, start_response)
 

@@ -38,7 +38,7 @@ OUTCOME = "packetserver.outcome"
 RETRY_AFTER_SECONDS = 10
 
 
-class Kind(Enum):
+class OutcomeKind(Enum):
     """What happened; each with the status that HTTP has for it."""
 
     TURNED_AWAY = "turned away", HTTPStatus.FORBIDDEN
@@ -74,29 +74,28 @@ class Kind(Enum):
         return self.status is HTTPStatus.SERVICE_UNAVAILABLE
 
 
-LADDER: Mapping[type[BaseException], Kind] = {
-    PacketError: Kind.REFUSED,
-    PacketTooLarge: Kind.TOO_LARGE,
-    PacketPackedTooTightly: Kind.PACKED_TOO_TIGHTLY,
-    PacketCodingUnknown: Kind.CODING_UNKNOWN,
-    PacketTooSlow: Kind.TOO_SLOW,
-    NotAuthorized: Kind.NOT_AUTHORIZED,
-    TryAgainLater: Kind.BUSY,
-    ServerBusy: Kind.BUSY,
-    SpoolRefused: Kind.NO_ROOM,
-    StoreBusy: Kind.STORE_BUSY,
-    StoreUnavailable: Kind.STORE_AWAY,
-    CommitUnknown: Kind.COMMIT_UNKNOWN,
-    Exception: Kind.FAULT,
+LADDER: Mapping[type[BaseException], OutcomeKind] = {
+    PacketError: OutcomeKind.REFUSED,
+    PacketTooLarge: OutcomeKind.TOO_LARGE,
+    PacketPackedTooTightly: OutcomeKind.PACKED_TOO_TIGHTLY,
+    PacketCodingUnknown: OutcomeKind.CODING_UNKNOWN,
+    PacketTooSlow: OutcomeKind.TOO_SLOW,
+    NotAuthorized: OutcomeKind.NOT_AUTHORIZED,
+    TryAgainLater: OutcomeKind.BUSY,
+    ServerBusy: OutcomeKind.BUSY,
+    SpoolRefused: OutcomeKind.NO_ROOM,
+    StoreBusy: OutcomeKind.STORE_BUSY,
+    StoreUnavailable: OutcomeKind.STORE_AWAY,
+    CommitUnknown: OutcomeKind.COMMIT_UNKNOWN,
+    Exception: OutcomeKind.FAULT,
 }
 """An error is what its nearest class here says."""
 
-
-SENTENCES: Mapping[Kind, str] = {
-    Kind.BUSY: "The server has too much to do.",
-    Kind.NO_ROOM: "The server has no room for long requests and answers.",
-    Kind.STORE_BUSY: "The database has too much to do.",
-    Kind.COMMIT_UNKNOWN: (
+SENTENCES: Mapping[OutcomeKind, str] = {
+    OutcomeKind.BUSY: "The server has too much to do.",
+    OutcomeKind.NO_ROOM: "The server has no room for long requests and answers.",
+    OutcomeKind.STORE_BUSY: "The database has too much to do.",
+    OutcomeKind.COMMIT_UNKNOWN: (
         "The server lost its database while it stored the request, which may be stored."
     ),
 }
@@ -111,13 +110,15 @@ class Outcome:
     their own for the kind. ``headers`` mean something beside its status alone.
     """
 
-    kind: Kind
+    kind: OutcomeKind
     status: HTTPStatus
     text: str = ""
     headers: Mapping[str, str] = field(default_factory=dict)
 
     @classmethod
-    def of(cls, kind: Kind, text: str | None = None, status: HTTPStatus | None = None) -> Outcome:
+    def of(
+        cls, kind: OutcomeKind, text: str | None = None, status: HTTPStatus | None = None
+    ) -> Outcome:
         """The outcome of a kind, with its headers; without a text or status, what the kind says."""
         return cls(
             kind,
@@ -130,7 +131,7 @@ class Outcome:
 def outcome_of(error: Exception, environ: MutableMapping[str, Any]) -> Outcome:
     """The outcome of an error; it is logged, and noted in the environment."""
     kind = next(LADDER[each] for each in type(error).__mro__ if each in LADDER)
-    if kind is Kind.FAULT:
+    if kind is OutcomeKind.FAULT:
         return fault(error, environ)
     outcome = environ[OUTCOME] = Outcome.of(kind, _text(error, kind))
     if kind.is_for_later:
@@ -143,7 +144,7 @@ def fault(error: BaseException, environ: MutableMapping[str, Any]) -> Outcome:
     number = request_id(environ)
     logger.error("Request %s failed", number, exc_info=error)
     text = f"Its log tells why, at request {number}."
-    outcome = environ[OUTCOME] = Outcome.of(Kind.FAULT, text)
+    outcome = environ[OUTCOME] = Outcome.of(OutcomeKind.FAULT, text)
     return outcome
 
 
@@ -155,8 +156,8 @@ def told(words: Callable[[Outcome], Response], outcome: Outcome) -> Response:
     return answer
 
 
-def _text(error: Exception, kind: Kind) -> str:
+def _text(error: Exception, kind: OutcomeKind) -> str:
     """What anybody may be told; an error for later has a text for operators."""
-    if kind is Kind.STORE_AWAY and isinstance(error, StoreUnavailable):
+    if kind is OutcomeKind.STORE_AWAY and isinstance(error, StoreUnavailable):
         return error.sentence
     return SENTENCES[kind] if kind.is_for_later else str(error)

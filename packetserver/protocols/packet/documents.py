@@ -12,7 +12,7 @@ from http import HTTPStatus
 from packetserver.protocols.front.addresses import Edge
 from packetserver.protocols.front.bodies import Incoming
 from packetserver.protocols.front.forms import Form, received_form
-from packetserver.protocols.front.outcomes import Kind, Outcome
+from packetserver.protocols.front.outcomes import Outcome, OutcomeKind
 from packetserver.protocols.front.requests import Request, Response
 from packetserver.protocols.packet.builder import CREDENTIALS, read_integer
 from packetserver.protocols.packet.exchange import status_of
@@ -66,10 +66,10 @@ class DocumentExchange:
     def refuse(self, outcome: Outcome) -> Response:
         """The page about a file that was not looked at to its end."""
         sentence = outcome.text
-        if outcome.kind is Kind.TOO_LARGE:
+        if outcome.kind is OutcomeKind.TOO_LARGE:
             most = self._documents.library.largest
             sentence = f"{FILE}: longer than the {most} bytes that this server takes"
-        elif outcome.kind is Kind.FAULT:
+        elif outcome.kind is OutcomeKind.FAULT:
             sentence = f"The server failed to store the file. {outcome.text}"
         elif outcome.kind.is_for_later:
             sentence = AGAIN_LATER

@@ -11,7 +11,7 @@ from werkzeug.datastructures import Headers
 
 from packetserver.protocols.front.addresses import Edge
 from packetserver.protocols.front.bodies import CHUNK_BYTES, ArrivedBody, RequestBody
-from packetserver.protocols.front.outcomes import Kind, Outcome
+from packetserver.protocols.front.outcomes import Outcome, OutcomeKind
 from packetserver.protocols.front.requests import Request, Response
 from packetserver.protocols.packet import packet as answers
 from packetserver.protocols.packet.builder import Limits
@@ -27,16 +27,16 @@ from packetserver.protocols.packet.writer import document, fault_document
 from packetserver.settings import Settings
 
 AGAIN_LATER = "Please send the packet again later."
-SENTENCES: Mapping[Kind, str] = {
-    Kind.NO_ROOM: "The server has no room for long packets and answers.",
-    Kind.COMMIT_UNKNOWN: (
+SENTENCES: Mapping[OutcomeKind, str] = {
+    OutcomeKind.NO_ROOM: "The server has no room for long packets and answers.",
+    OutcomeKind.COMMIT_UNKNOWN: (
         "The server lost its database while it stored the packet, which may be stored:"
         " look first, unless its records are named by guids."
     ),
 }
 """What a client is told of the server, where packets have words of their own."""
 
-TOLD_AS_ANSWERS = frozenset({Kind.REFUSED, Kind.NOT_AUTHORIZED, Kind.FAULT})
+TOLD_AS_ANSWERS = frozenset({OutcomeKind.REFUSED, OutcomeKind.NOT_AUTHORIZED, OutcomeKind.FAULT})
 """What is told with status 200: the shipped clients read no other (DECISIONS.md, HTTP status)."""
 
 EMPTY_ANSWER = b'<?xml version="1.0" encoding="UTF-8"?><aspcfs/>\n'
@@ -177,7 +177,7 @@ class PacketExchange:
 
 def refusal(outcome: Outcome, settings: Settings) -> Response:
     """What is told to who comes to no exchange: nobody has looked at what he sends."""
-    if outcome.kind is Kind.NOTHING_HERE:
+    if outcome.kind is OutcomeKind.NOTHING_HERE:
         return Response(NOTHING_HERE, outcome.status, mimetype="text/plain")
     answer = fault_reply(outcome, response_encoding(settings.default_response_encoding))
     # In HTTP's own letters, in which such refusals have always come.
@@ -203,9 +203,9 @@ def about_page() -> Response:
 
 def _sentence(outcome: Outcome) -> str:
     """What the client is told, in one sentence or two."""
-    if outcome.kind is Kind.NOT_AUTHORIZED:
+    if outcome.kind is OutcomeKind.NOT_AUTHORIZED:
         return outcome.text
-    if outcome.kind is Kind.FAULT:
+    if outcome.kind is OutcomeKind.FAULT:
         return f"Error: The server failed to process the packet. {outcome.text}"
     sentence = SENTENCES.get(outcome.kind, outcome.text)
     return f"Error: {sentence} {AGAIN_LATER}" if outcome.kind.is_for_later else f"Error: {sentence}"

@@ -15,7 +15,7 @@ from packetserver.errors import PacketError
 from packetserver.protocols.front.addresses import Edge
 from packetserver.protocols.front.bodies import Incoming
 from packetserver.protocols.front.forms import received_form
-from packetserver.protocols.front.outcomes import Kind, Outcome
+from packetserver.protocols.front.outcomes import Outcome, OutcomeKind
 from packetserver.protocols.front.requests import UNHEEDED, Request, Response
 from packetserver.protocols.packet.builder import Limits
 from packetserver.protocols.packet.decoding import DecodedBody
@@ -103,7 +103,7 @@ class UploadExchange:
     def refuse(self, outcome: Outcome) -> Response:
         """The text about a package that was not looked at to its end."""
         text = f"Error: {outcome.text}"
-        if outcome.kind is Kind.FAULT:
+        if outcome.kind is OutcomeKind.FAULT:
             text = f"Error: The server failed. {outcome.text}"
         elif outcome.kind.is_for_later:
             text = "Please send the package again later."
