@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 from flask import abort, request
 from prometheus_client import CONTENT_TYPE_LATEST
 from sqlalchemy.pool import Pool
 
-from packetserver.catalogue.model import Target
 from packetserver.errors import StoreUnavailable
 from packetserver.operation.metrics import Metrics
 from packetserver.operation.observed_engine import ObservedEngine
@@ -25,6 +24,7 @@ from packetserver.protocols.front.spools import Spools
 from packetserver.protocols.packet.exchange import PacketEngine, about_page
 from packetserver.protocols.packet.process import Engine, build_engine
 from packetserver.protocols.packet.routes import packet_protocol
+from packetserver.records.service import Service
 from packetserver.settings import Settings, load_settings
 
 PROTOCOLS: Sequence[Callable[[PacketEngine, Edge], WireProtocol]] = (packet_protocol,)
@@ -45,30 +45,28 @@ def create_app(
     engine = engine if engine is not None else build_engine(settings)
     edge = Edge(settings, Spools.of(settings), Concurrency.of(settings))
     metrics = Metrics()
-    observed = ObservedEngine(engine, metrics, _targets(engine))
+    service = engine.service if isinstance(engine, Engine) else None
+    targets = {} if service is None else service.schema.catalogue.targets
+    observed = ObservedEngine(engine, metrics, targets)
     app = Application([make(observed, edge) for make in protocols], settings.max_body_bytes)
     metrics.name_addresses(app.names)
-    disks = disks_of(engine, edge.spools)
+    disks = disks_of(service, edge.spools)
     app.add_url_rule("/", view_func=about_page)
     app.add_url_rule("/healthz", "healthz", lambda: _health(observed))
-    app.add_url_rule("/readyz", "readyz", lambda: _readiness(engine, disks))
-    scrape = Scrape(metrics, engine)
+    app.add_url_rule("/readyz", "readyz", lambda: _readiness(service, disks))
+    scrape = Scrape(metrics, service)
     app.add_url_rule("/metrics", "metrics", lambda: _metrics(settings, scrape))
-    metrics.watch(*_pools(engine))
+    metrics.watch(*_pools(service))
     hosts = Hosts(app.wsgi_app, settings, app.words_at)
     app.wsgi_app = PlainPaths(Observer(hosts, metrics), app.names)  # type: ignore[method-assign]
     return app
 
 
-def _targets(engine: PacketEngine) -> Mapping[str, Target]:
-    return engine.schema.catalogue.targets if isinstance(engine, Engine) else {}
-
-
-def _pools(engine: PacketEngine) -> Iterator[Pool]:
-    if isinstance(engine, Engine):
-        yield engine.database.engine.pool
-        if engine.runner.replica is not None:
-            yield engine.runner.replica.database.engine.pool
+def _pools(service: Service | None) -> Iterator[Pool]:
+    if service is not None:
+        yield service.database.engine.pool
+        if service.runner.replica is not None:
+            yield service.runner.replica.database.engine.pool
 
 
 def _health(engine: PacketEngine) -> Response:
@@ -79,8 +77,8 @@ def _health(engine: PacketEngine) -> Response:
     return Response("ok\n", mimetype="text/plain")
 
 
-def _readiness(engine: PacketEngine, disks: Disks) -> Response:
-    reason = why_not_ready(engine, disks)
+def _readiness(service: Service | None, disks: Disks) -> Response:
+    reason = why_not_ready(service, disks)
     if reason is None:
         return Response("ready\n", mimetype="text/plain")
     return Response(f"{reason}\n", 503, mimetype="text/plain")

@@ -15,6 +15,7 @@ from packetserver.protocols.packet.exchange import PacketEngine
 from packetserver.protocols.packet.packages import Packages
 from packetserver.protocols.packet.packet import Item, Options, Packet, RecordSink, Response
 from packetserver.protocols.packet.stored_documents import Documents
+from packetserver.records.service import Service
 from packetserver.security.credentials import Credentials
 
 LABELS = {
@@ -42,6 +43,11 @@ class ObservedEngine:
         self._engine = engine
         self._metrics = metrics
         self._targets = targets
+
+    @property
+    def service(self) -> Service:
+        """What it shares with other protocols."""
+        return self._engine.service
 
     @property
     def documents(self) -> Documents:

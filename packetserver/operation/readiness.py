@@ -17,8 +17,8 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from packetserver.errors import ProvisionError, StoreUnavailable
 from packetserver.protocols.front.spools import Spools
-from packetserver.protocols.packet.process import Engine
 from packetserver.provision.installation import require_ready
+from packetserver.records.service import Service
 from packetserver.store.database import Database
 from packetserver.store.files import MOST_LEFT_ALONE, existing, room_for
 
@@ -109,19 +109,19 @@ STOP = Stopping()
 """Of this process; gunicorn's hook `post_worker_init` has it follow the worker."""
 
 
-def why_not_ready(engine: object, disks: Disks) -> str | None:
+def why_not_ready(service: Service | None, disks: Disks) -> str | None:
     """What keeps packets from being carried out, in a sentence; None when nothing does.
 
     The catalogue is loaded and whole, or there would be no engine.
     """
     if STOP:
         return STOPPING
-    if not isinstance(engine, Engine):
+    if service is None:
         return None
     try:
-        with engine.database.connect() as connection:
-            require_ready(connection, engine.schema)
-            reason = why_not_writable(engine.database, connection)
+        with service.database.connect() as connection:
+            require_ready(connection, service.schema)
+            reason = why_not_writable(service.database, connection)
     except StoreUnavailable as failure:
         return failure.sentence
     except SQLAlchemyError:
@@ -133,12 +133,12 @@ def why_not_ready(engine: object, disks: Disks) -> str | None:
     return disks.why_not_writable() if reason is None else reason
 
 
-def disks_of(engine: object, spools: Spools) -> Disks:
+def disks_of(service: Service | None, spools: Spools) -> Disks:
     """The disks that packets need: of the database's file, of spools, and of files."""
     places = {"long bodies and answers": (spools.folder, MOST_LEFT_ALONE)}
-    if isinstance(engine, Engine):
-        places["files"] = (engine.preferences.library.folder, LITTLE_BYTES)
-        if (file := engine.database.file) is not None:
+    if service is not None:
+        places["files"] = (service.preferences.library.folder, LITTLE_BYTES)
+        if (file := service.database.file) is not None:
             places["the database"] = (file.absolute().parent, LITTLE_BYTES)
     return Disks(places)
 

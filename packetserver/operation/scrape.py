@@ -23,7 +23,7 @@ from packetserver.errors import PacketServerError
 from packetserver.operation import metrics
 from packetserver.operation.metrics import Family, Metrics
 from packetserver.operation.sync_lag import SyncLag, read_sync_lag
-from packetserver.protocols.packet.process import Engine
+from packetserver.records.service import Service
 from packetserver.settings import Settings
 
 ALL, LOCAL = "all", "local"
@@ -114,12 +114,12 @@ class VersionCollector(Collector):
 class Scrape:
     """Writes the metrics of all processes, or of this one, in Prometheus's text format."""
 
-    def __init__(self, counted: Metrics, engine: object) -> None:
-        """``engine`` is asked for its database, if it is one that has any."""
+    def __init__(self, counted: Metrics, service: Service | None) -> None:
+        """``service`` is what has a database, if any has one."""
         self._counted = counted
         self._collectors: list[Collector] = [VersionCollector()]
-        if isinstance(engine, Engine):
-            self._collectors.append(_database_collector(engine))
+        if service is not None:
+            self._collectors.append(_database_collector(service))
 
     def text(self) -> bytes:
         """The metrics. Whatever the database does, there is an answer, and soon."""
@@ -133,12 +133,12 @@ class Scrape:
         return generate_latest(registry)
 
 
-def _database_collector(engine: Engine) -> DatabaseCollector:
+def _database_collector(service: Service) -> DatabaseCollector:
     def look() -> SyncLag:
-        with engine.database.connect() as connection:
-            return read_sync_lag(connection, engine.schema)
+        with service.database.connect() as connection:
+            return read_sync_lag(connection, service.schema)
 
-    return DatabaseCollector(look, engine.preferences.now)
+    return DatabaseCollector(look, service.preferences.now)
 
 
 def _in_a_thread(look: Look, done: Callable[[], None]) -> Future[SyncLag]:

@@ -16,6 +16,7 @@ from packetserver.catalogue.model import Catalogue, Target
 from packetserver.protocols.packet.failures import FIXED_LINES
 from packetserver.protocols.packet.packet import Item
 from packetserver.protocols.packet.process import Engine, build_engine
+from packetserver.records.service import Service
 from packetserver.security.credentials import Credentials
 from packetserver.settings import Settings
 from packetserver.store.rows import Rows
@@ -127,7 +128,7 @@ class Desk:
             for name, target in catalogue.targets.items()
         }
         schema = Schema(Catalogue(objects, catalogue.tables, targets), known.schema.metadata)
-        engine = Engine(known.database, schema, known.authenticator, known.preferences)
+        engine = Engine(Service(known.database, schema, known.authenticator, known.preferences))
         return replace(self, engine=engine)
 
     def name(self, beginning: str = "Name") -> str:

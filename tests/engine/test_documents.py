@@ -17,6 +17,7 @@ from engine.conftest import PEOPLE, Desk
 from packetserver.errors import PacketTooLarge, StoreUnavailable
 from packetserver.protocols.packet.process import Engine
 from packetserver.protocols.packet.stored_documents import Document
+from packetserver.records.service import Service
 from packetserver.security.credentials import Credentials
 from packetserver.store.connections import USE
 from packetserver.store.files import FileLibrary
@@ -78,7 +79,7 @@ def counter(desk: Desk, tmp_path: Path) -> Counter:
     made = desk.engine
     library = FileLibrary(tmp_path / "files", 4096)
     preferences = dataclasses.replace(made.preferences, library=library)
-    engine = Engine(made.database, made.schema, made.authenticator, preferences)
+    engine = Engine(Service(made.database, made.schema, made.authenticator, preferences))
     return Counter(desk, engine, library.folder)
 
 

@@ -15,6 +15,7 @@ from driving import ADMIN, HOST, Answer, Driver, item
 from packetserver.protocols.packet.packet import CommitLevel
 from packetserver.protocols.packet.process import Engine
 from packetserver.records.opening import preferences_of
+from packetserver.records.service import Service
 from packetserver.security.authentication import Authenticator
 from packetserver.security.credentials import Credentials
 from packetserver.security.remembered import RememberedCredentials
@@ -172,7 +173,7 @@ def open_office(url: str, schema: Schema, **settings: Any) -> Iterator[Office]:
     database = Database(url, ZONE)
     authenticator = Authenticator(given, RememberedCredentials(10**6), time.monotonic)
     with contextlib.closing(database):
-        yield Office(Engine(database, schema, authenticator, preferences), clock)
+        yield Office(Engine(Service(database, schema, authenticator, preferences)), clock)
 
 
 __all__ = ["START", "Clock", "Office", "Party", "item", "open_office"]

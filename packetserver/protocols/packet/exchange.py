@@ -24,6 +24,7 @@ from packetserver.protocols.packet.reader import PacketReader, SenderReader
 from packetserver.protocols.packet.record_spool import AnswerLimits, RecordSpool
 from packetserver.protocols.packet.stored_documents import Documents
 from packetserver.protocols.packet.writer import document, fault_document
+from packetserver.records.service import Service
 from packetserver.settings import Settings
 
 AGAIN_LATER = "Please send the packet again later."
@@ -56,6 +57,10 @@ SWITCHED_ON = frozenset({"on", "true", "y", "yes", "1"})
 
 class PacketEngine(Protocol):
     """What the routes ask of the engine."""
+
+    @property
+    def service(self) -> Service:
+        """What it shares with other protocols."""
 
     def process(
         self, packet: Packet, options: Options, host: str, address: str, sink: RecordSink

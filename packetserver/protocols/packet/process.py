@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import itertools
-import logging
-import time
 from collections.abc import Iterator, Sequence
 
 from packetserver.errors import NotAuthorized, RefusalUnexplained
@@ -28,31 +26,17 @@ from packetserver.protocols.packet.stored_documents import Documents
 from packetserver.protocols.packet.transactions import respond
 from packetserver.protocols.packet.turns import Collisions, begin_writing
 from packetserver.records.late_log import Note
-from packetserver.records.opening import (
-    CONTACTS_ONLY,
-    load_schema,
-    open_database,
-    preferences_of,
-    replica_of,
-)
 from packetserver.records.permissions import foreseen_bases
-from packetserver.records.preferences import Preferences
-from packetserver.records.runner import RequestRun, Runner
+from packetserver.records.runner import RequestRun
+from packetserver.records.service import Service, open_service
 from packetserver.records.ways import ADD, DELETE, EDIT, VIEW
-from packetserver.security.authentication import Authenticator
-from packetserver.security.entrance import Entrance
-from packetserver.security.remembered import RememberedCredentials
 from packetserver.security.throttle import Attempt
 from packetserver.settings import Settings
-from packetserver.store.database import Database
-from packetserver.store.replica import Replica
 from packetserver.store.row_locks import TouchedRows
 from packetserver.store.rows import Rows
 from packetserver.store.schema import Schema
 from packetserver.store.unit_of_work import UnitOfWork, unit_of_work
 from packetserver.sync.packet_log import LoggedTransaction, PacketLog
-
-logger = logging.getLogger(__name__)
 
 MOST_FORESEEN = 20
 """Items of a packet whose permissions are read with its sender: mostly all need the same."""
@@ -64,27 +48,20 @@ VERBS = {"insert": ADD, "update": EDIT, "delete": DELETE}
 class Engine:
     """Carries out packets on one database; safe to use from many threads."""
 
-    def __init__(
-        self,
-        database: Database,
-        schema: Schema,
-        authenticator: Authenticator,
-        preferences: Preferences,
-        replica: Replica | None = None,
-    ) -> None:
-        """``replica`` is what packets that only read are answered by, as far as it can."""
-        self.database = database
-        self.schema = schema
-        self.authenticator = authenticator
-        self.preferences = preferences
-        self.runner = Runner(database, replica)
+    def __init__(self, service: Service) -> None:
+        self.service = service
+        self.database = service.database
+        self.schema = service.schema
+        self.authenticator = service.authenticator
+        self.preferences = service.preferences
+        self.runner = service.runner
+        self.entrance = service.entrance
         self.collisions = Collisions()
-        self.entrance = Entrance(
-            database, authenticator.limits, preferences.audit, preferences.clock
+        admission = Admission(
+            self.database, self.schema, self.authenticator, self.preferences, self.entrance
         )
-        admission = Admission(database, schema, authenticator, preferences, self.entrance)
-        self.documents = Documents(database, schema, preferences, admission)
-        self.packages = Packages(database, schema, preferences, admission)
+        self.documents = Documents(self.database, self.schema, self.preferences, admission)
+        self.packages = Packages(self.database, self.schema, self.preferences, admission)
 
     def ping(self) -> None:
         """Raises StoreUnavailable when the database does not answer."""
@@ -288,18 +265,5 @@ def _undone(response: Response) -> Response:
 
 
 def build_engine(settings: Settings) -> Engine:
-    """The engine of an installation.
-
-    Raises CatalogueError, SettingsError or StoreUnavailable, whose texts say what to do.
-    """
-    schema = load_schema()
-    if settings.permissions == CONTACTS_ONLY:
-        logger.warning(
-            "PACKETSERVER_PERMISSIONS=%s: only contacts are protected; every user may read and"
-            " change everything else, users and roles included",
-            CONTACTS_ONLY,
-        )
-    database, complete = open_database(settings, schema)
-    remembered = RememberedCredentials(complete.remember_credentials_seconds)
-    authenticator = Authenticator(complete, remembered, time.monotonic)
-    return Engine(database, schema, authenticator, preferences_of(complete), replica_of(complete))
+    """The engine of an installation. Raises what `open_service` does."""
+    return Engine(open_service(settings))

@@ -26,6 +26,7 @@ from packetserver.app import create_app
 from packetserver.errors import StoreUnavailable
 from packetserver.protocols.front.forms import MOST_FIELD_BYTES
 from packetserver.protocols.packet.process import Engine, build_engine
+from packetserver.records.service import Service
 from packetserver.settings import Settings
 from packetserver.store.files import FileLibrary
 
@@ -90,7 +91,7 @@ def engine(request: pytest.FixtureRequest, engines: dict[str, Engine], tmp_path:
     made = engines[request.param]
     library = FileLibrary(tmp_path / "files", LARGEST)
     preferences = dataclasses.replace(made.preferences, library=library)
-    return Engine(made.database, made.schema, made.authenticator, preferences)
+    return Engine(Service(made.database, made.schema, made.authenticator, preferences))
 
 
 def insert(engine: Engine, element: str, **values: object) -> int:
