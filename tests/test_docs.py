@@ -23,11 +23,11 @@ from packetserver.protocols.packet.actions import NAMED_INSERTS
 from packetserver.protocols.packet.builder import Limits
 from packetserver.protocols.packet.reader import PacketReader
 from packetserver.records.effects import AFTER, BEFORE, INSTEAD
+from packetserver.records.filters import MATCHES
 from packetserver.records.opening import load_schema
 from packetserver.records.rules import RULES
 from packetserver.records.ways import PERMISSION_RULES
 from packetserver.store.derived import DERIVATIONS
-from packetserver.store.filters import MATCHES
 
 ROOT = Path(__file__).parents[1]
 DOCS, SCHEMAS = ROOT / "docs", ROOT / "schemas"

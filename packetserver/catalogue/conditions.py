@@ -2,7 +2,7 @@
 
 They are two-valued: what is compared with nothing does not hold, and Not is the complement of what
 it is of. Names are fields of the object whose records are asked about; `a.b` is the field `b` of the
-record that the reference `a` names.
+record that the reference `a` names. What schemas say in columns is also here: Column and Linked.
 """
 
 from __future__ import annotations
@@ -40,7 +40,34 @@ class Literal:
     value: Value
 
 
-Operand: TypeAlias = Field | Literal | Fact
+@dataclass(frozen=True, slots=True)
+class Bound:
+    """The value of this number, which is told when the condition is asked: see `shape`."""
+
+    number: int
+    kind: type[Value]
+
+
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """What a field of the record shows, worked out where nothing is stored for it."""
+
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """A column of the record's table, or `column.column…` through the rows that columns point to."""
+
+    path: str
+
+
+@dataclass(frozen=True, slots=True)
+class OrElse:
+    """What an operand is, and this value where that is nothing."""
+
+    of: Operand
+    value: Value
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +80,32 @@ class Rows:
     element: str
     on: str
     link: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Linked:
+    """The rows of a table whose column ``link`` equals the column ``on``, by default the key.
+
+    Both may lead through the rows that columns point to. Of the rows, those alone count that whoever
+    asks may see, unless they are ``free``.
+    """
+
+    table: str
+    link: str
+    on: str = ""
+    free: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class First:
+    """A column of the first of such rows: those with the ``flag`` lead, then the lowest key does."""
+
+    rows: Linked
+    path: str
+    flag: str = ""
+
+
+Operand: TypeAlias = Field | Literal | Fact | Bound | Shown | Column | OrElse | First
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,16 +144,19 @@ class In:
     """A value is one of several."""
 
     left: Operand
-    values: tuple[Value, ...]
+    values: tuple[Value | Bound, ...]
 
 
 @dataclass(frozen=True, slots=True)
 class Text:
-    """A text `begins`, `ends` or `contains` so; with ``fold`` in any letter case."""
+    """A text `begins`, `ends` or `contains` so, or is `like` a pattern with % and _.
+
+    With ``fold`` letters of any case are the same.
+    """
 
     left: Operand
     how: str
-    value: str
+    value: str | Bound
     fold: bool = False
 
 
@@ -113,24 +169,42 @@ class Empty:
 
 @dataclass(frozen=True, slots=True)
 class Exists:
-    """There is such a record of another object, for which ``where`` holds."""
+    """There is such a record of another object, or row of a table, for which ``where`` holds."""
 
-    rows: Rows
-    where: Condition
+    rows: Rows | Linked
+    where: Condition = All()
 
 
 @dataclass(frozen=True, slots=True)
 class Special:
-    """What only the database can tell, by the name that the store gives it (store/conditions)."""
+    """What only the database can tell, by the name that the store gives it (store/specials)."""
 
     name: str
-    of: Operand
+    of: tuple[Operand, ...] = ()
 
 
-Condition: TypeAlias = All | Any | Not | Compare | In | Text | Empty | Exists | Special
+@dataclass(frozen=True, slots=True)
+class AsSeen:
+    """This, as far as whoever asks sees what stands beside the records.
+
+    ``by`` is the filter that asks, for a refusal where nothing of that can be seen.
+    """
+
+    of: Condition
+    by: str
+
+
+Condition: TypeAlias = All | Any | Not | Compare | In | Text | Empty | Exists | Special | AsSeen
 
 EVERY: Final = All()
 NOTHING: Final = Any()
+
+LIKE: Final = "like"
+NO_ESCAPE: Final = "\x1b"
+"""Makes a character of a pattern literal: XML cannot carry this one."""
+
+BELOW, HIDDEN, ENDS_AFTER = "below", "hidden", "ends_after"
+"""What is Special: see store/specials."""
 
 
 def equals(field: str, value: Value) -> Compare:
@@ -152,9 +226,17 @@ def simplified(condition: Condition) -> Condition:
             return _without_repetition(_joined(Any, All, of))
         case Not(of):
             return _complement(simplified(of))
+    return _simplified_part(condition)
+
+
+def _simplified_part(condition: Condition) -> Condition:
+    match condition:
         case Exists(rows, where):
             inner = simplified(where)
             return NOTHING if inner == NOTHING else Exists(rows, inner)
+        case AsSeen(of, by):
+            inner = simplified(of)
+            return inner if inner in {EVERY, NOTHING} else AsSeen(inner, by)
         case In(_, ()) | Compare(_, _, Literal(None)) | Compare(Literal(None)):
             return NOTHING
     return condition
@@ -240,7 +322,7 @@ def parts(condition: Condition) -> Iterator[Condition]:
         case All(of) | Any(of):
             for each in of:
                 yield from parts(each)
-        case Not(of):
+        case Not(of) | AsSeen(of):
             yield from parts(of)
 
 
@@ -249,13 +331,23 @@ def paths(condition: Condition) -> frozenset[str]:
     found: set[str] = set()
     for each in parts(condition):
         match each:
-            case Exists(rows):
-                found.add(rows.on)
-            case Compare(left, _, right):
-                found |= {one.path for one in (left, right) if isinstance(one, Field)}
-            case In(left) | Text(left) | Empty(left) | Special(_, left):
-                found |= {left.path} if isinstance(left, Field) else set()
+            case Exists(Rows(_, on)):
+                found.add(on)
+            case _:
+                found |= {one.path for one in operands(each) if isinstance(one, Field)}
     return frozenset(found)
+
+
+def operands(condition: Condition) -> tuple[Operand, ...]:
+    """What a condition by itself looks at, without those that it is made of."""
+    match condition:
+        case Compare(left, _, right):
+            return (left, right)
+        case In(left) | Text(left) | Empty(left):
+            return (left,)
+        case Special(_, of):
+            return of
+    return ()
 
 
 def related(condition: Condition) -> frozenset[str]:
@@ -263,5 +355,80 @@ def related(condition: Condition) -> frozenset[str]:
     found: set[str] = set()
     for each in parts(condition):
         if isinstance(each, Exists):
-            found |= {each.rows.element, *related(each.where)}
+            found |= {each.rows.element} if isinstance(each.rows, Rows) else set()
+            found |= related(each.where)
     return frozenset(found)
+
+
+def shape(condition: Condition) -> tuple[Condition, tuple[Value, ...]]:
+    """What is the same for all values, and the values, which it has by their numbers (Bound).
+
+    Truth stays in it, for what is compared with it reads another way. So does how many values there
+    are of several, about: what is too few is filled up with the last of them.
+    """
+    values: list[Value] = []
+    return _shaped(condition, values), tuple(values)
+
+
+def _shaped(condition: Condition, values: list[Value]) -> Condition:
+    match condition:
+        case Compare(left, operator, right, fold):
+            return Compare(_bound(left, values), operator, _bound(right, values), fold)
+        case In(left, several):
+            return In(_bound(left, values), _several_bound(several, values))
+        case Text(left, how, value, fold):
+            pattern = _value_bound(pattern_of(how, value), values)
+            return Text(_bound(left, values), LIKE, pattern, fold)
+        case Empty(left):
+            return Empty(_bound(left, values))
+        case Special(name, of):
+            return Special(name, tuple([_bound(each, values) for each in of]))
+    return _inner_shaped(condition, values)
+
+
+def _inner_shaped(condition: All | Any | Not | Exists | AsSeen, values: list[Value]) -> Condition:
+    match condition:
+        case All(of):
+            return All(tuple([_shaped(each, values) for each in of]))
+        case Any(of):
+            return Any(tuple([_shaped(each, values) for each in of]))
+        case Not(inner):
+            return Not(_shaped(inner, values))
+        case Exists(rows, where):
+            return Exists(rows, _shaped(where, values))
+        case AsSeen(inner, by):
+            return AsSeen(_shaped(inner, values), by)
+
+
+def _bound(operand: Operand, values: list[Value]) -> Operand:
+    if not isinstance(operand, Literal) or operand.value is None or isinstance(operand.value, bool):
+        return operand
+    return _value_bound(operand.value, values)
+
+
+def _value_bound(value: Value, values: list[Value]) -> Bound:
+    values.append(value)
+    return Bound(len(values) - 1, type(value))
+
+
+def _several_bound(several: tuple[Value, ...], values: list[Value]) -> tuple[Bound, ...]:
+    known = [each for each in several if each is not None]
+    if not known:
+        return ()
+    size = len(known)
+    wanted = 1 << (size - 1).bit_length() if size <= STEP else -(-size // STEP) * STEP
+    filled_up = (*known, *([known[-1]] * (wanted - size)))
+    return tuple([_value_bound(each, values) for each in filled_up])
+
+
+def pattern_of(how: str, value: str | Bound) -> str | Bound:
+    """The pattern with % and _ for what a text is to be like; NO_ESCAPE makes them literal."""
+    if how == LIKE or isinstance(value, Bound):
+        return value
+    for each in (NO_ESCAPE, "%", "_"):
+        value = value.replace(each, NO_ESCAPE + each)
+    return f"{'%' * (how != 'begins')}{value}{'%' * (how != 'ends')}"
+
+
+STEP: Final = 512
+"""Up to here so many values are filled up to a power of two, and beyond to a multiple of it."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -10,10 +11,12 @@ from typing import Final, TypeAlias
 
 from packetserver.catalogue.conditions import (
     CLIENT,
+    LIKE,
     NOW,
     READER,
     All,
     Any,
+    AsSeen,
     Compare,
     Condition,
     Empty,
@@ -27,6 +30,7 @@ from packetserver.catalogue.conditions import (
     Rows,
     Special,
     Text,
+    operands,
 )
 
 COMPARISONS: Final[Mapping[str, Callable[[Value, Value], bool]]] = {
@@ -36,10 +40,18 @@ COMPARISONS: Final[Mapping[str, Callable[[Value, Value], bool]]] = {
     ">": lambda left, right: bool(left > right),
     ">=": lambda left, right: bool(left >= right),
 }
+
+
+def _is_like(text: str, pattern: str) -> bool:
+    parts = (".*" if each == "%" else "." if each == "_" else re.escape(each) for each in pattern)
+    return re.fullmatch("".join(parts), text, re.DOTALL) is not None
+
+
 TEXTS: Final[Mapping[str, Callable[[str, str], bool]]] = {
     "begins": str.startswith,
     "ends": str.endswith,
     "contains": str.__contains__,
+    LIKE: _is_like,
 }
 
 Values: TypeAlias = Callable[[str], Value]
@@ -73,10 +85,21 @@ def settled(condition: Condition, value: Values, facts: Facts) -> bool | None:
         case Not(of):
             inner = settled(of, value, facts)
             return None if inner is None else not inner
+        case AsSeen(of):
+            return settled(of, value, facts)
+    return _part_settled(condition, value, facts)
+
+
+def _part_settled(
+    condition: Compare | In | Text | Empty | Exists | Special, value: Values, facts: Facts
+) -> bool | None:
+    match condition:
         case Exists(rows, where):
-            return _found(rows, where, value, facts)
+            return _found(rows, where, value, facts) if isinstance(rows, Rows) else None
         case Special():
             return None
+    if not all(isinstance(each, Field | Literal | Fact) for each in operands(condition)):
+        return None
     return _leaf(condition, value, facts)
 
 
@@ -111,7 +134,7 @@ def _leaf(condition: Compare | In | Text | Empty, value: Values, facts: Facts) -
         case In(_, values):
             return left is not None and left in values
         case Text(_, how, wanted, fold):
-            if not isinstance(left, str):
+            if not isinstance(left, str) or not isinstance(wanted, str):
                 return False
             return TEXTS[how](_folded(left, fold=fold), _folded(wanted, fold=fold))
         case Compare(_, operator, right, fold):
@@ -124,7 +147,9 @@ def _operand(operand: Operand, value: Values, facts: Facts) -> Value:
             return value(path)
         case Literal(constant):
             return constant
-    return facts.value(operand)
+        case Fact():
+            return facts.value(operand)
+    raise TypeError(f"only the database can tell: {operand}")
 
 
 def _compares(left: Value, operator: str, right: Value, fold: bool) -> bool:  # noqa: FBT001

@@ -9,10 +9,10 @@ from packetserver.cli.catalogue_words import COMPLAINTS, Wording, code, listing,
 from packetserver.cli.examples import example_packets
 from packetserver.protocols.packet.actions import NAMED_INSERTS
 from packetserver.records.effects import AFTER, BEFORE, INSTEAD
+from packetserver.records.filters import mentions
 from packetserver.records.rules import CREATION, REQUIRED
 from packetserver.records.ways import PERMISSION_RULES
 from packetserver.store.field_filters import uncompared_fields
-from packetserver.store.filters import mentions
 from packetserver.store.schema import Schema
 
 Row = tuple[str, ...]

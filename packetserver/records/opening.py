@@ -15,6 +15,7 @@ from packetserver.catalogue.loader import load_catalogue
 from packetserver.catalogue.model import ObjectType
 from packetserver.errors import CatalogueError
 from packetserver.records.effects import AFTER, BEFORE, INSTEAD
+from packetserver.records.filters import MATCHES
 from packetserver.records.preferences import Preferences
 from packetserver.records.rights import PROTECTED, Policy, ways_of
 from packetserver.records.rules import RULES
@@ -98,6 +99,8 @@ def preferences_of(settings: Settings) -> Preferences:
 def _unknown_names(described: ObjectType) -> Iterator[str]:
     if described.permission_rule not in PERMISSION_RULES:
         yield f"the permission rule {described.permission_rule} is unknown"
+    matches = (*described.always, *(each.match for each in described.filters.values()))
+    yield from (f"the match {each.name} is unknown" for each in matches if each.name not in MATCHES)
     for each in described.rules:
         if each.rule.name not in RULES:
             yield f"the rule {each.rule.name} of {each.field} is unknown"

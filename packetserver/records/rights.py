@@ -14,7 +14,8 @@ from packetserver.security.principal import VERBS, Principal
 from packetserver.store.direct import Direct
 from packetserver.store.plans import Plan
 from packetserver.store.rows import Rows
-from packetserver.store.schema import LookedAt, Schema
+from packetserver.store.schema import Schema
+from packetserver.store.sight import ALL_SEEING, LookedAt, Sight
 
 PROTECTED = frozenset({"contact", "syncClient"})
 """What the setting that leaves everything else open protects all the same."""
@@ -184,16 +185,22 @@ class Rights:
 
     def plan(self, element: str, names: tuple[str, ...]) -> Plan:
         """How fields of an object are read, as far as they tell of rows that may be seen."""
-        looked_at = self.schema.looked_at(element, names)
-        if self._sees_all(looked_at):
+        sight = self.sight(self.schema.looked_at(element, names))
+        if sight is ALL_SEEING:
             return self.schema.plan(element, names)
+        return self.schema.plan_seen(element, names, sight)
+
+    def sight(self, looked_at: LookedAt) -> Sight:
+        """What may be seen of that: the same for all who hold the same of what opens it."""
+        if self._sees_all(looked_at):
+            return ALL_SEEING
         ways = ways_of(self.schema)
         held = (
             (each, self.held.among(ways.permissions(each, VIEW)))
             for each in looked_at.rows
             if not self.policy.leaves_open(each)
         )
-        return self.schema.plan_seen(element, names, Seen(ways, self.policy, tuple(held)))
+        return Seen(ways, self.policy, tuple(held))
 
     def _sees_all(self, looked_at: LookedAt) -> bool:
         if self.principal.unrestricted or not (looked_at.rows or looked_at.names):

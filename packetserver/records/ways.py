@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 from packetserver.catalogue.conditions import (
+    BELOW,
     EVERY,
     READER,
     All,
@@ -31,7 +32,6 @@ from packetserver.catalogue.conditions import (
 from packetserver.catalogue.model import Catalogue, ObjectType
 from packetserver.catalogue.model import Field as ObjectField
 from packetserver.security.principal import VERBS
-from packetserver.store.conditions import BELOW
 
 VIEW, ADD, EDIT, DELETE = VERBS
 
@@ -149,7 +149,7 @@ class Ways:
             access, owner = described.owned.access, Field(described.owned.owner)
             found.append(All((Not(Compare(owner, "=", READER)), _rule(access, PERSONAL))))
             if hierarchy:
-                found.append(All((Not(Special(BELOW, owner)), _rule(access, CONTROLLED))))
+                found.append(All((Not(Special(BELOW, (owner,))), _rule(access, CONTROLLED))))
         for name in described.belongs_to:
             field = described.fields[name]
             found.extend(self._hidden_with(field, hierarchy=hierarchy))
@@ -185,7 +185,7 @@ class Ways:
             if found is None or found.column is None:
                 yield f"a permission depends on {path}, which is no stored field"
         for each in parts(where):
-            if isinstance(each, Exists):
+            if isinstance(each, Exists) and isinstance(each.rows, Rows):
                 yield from self._unknown(each.rows.element, each.where)
 
 

@@ -3,24 +3,38 @@
 from __future__ import annotations
 
 import operator
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from datetime import date, datetime
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import Boolean, ColumnElement, and_, false, func, literal, not_, or_, select, true
-from sqlalchemy.ext.compiler import compiles
-from sqlalchemy.sql.compiler import SQLCompiler
-from sqlalchemy.sql.visitors import InternalTraversal
+from sqlalchemy import (
+    ColumnElement,
+    and_,
+    bindparam,
+    false,
+    func,
+    literal,
+    not_,
+    or_,
+    select,
+    true,
+)
+from sqlalchemy.sql import operators
+from sqlalchemy.types import TypeEngine
 
 from packetserver.catalogue import conditions as tree
 from packetserver.catalogue.conditions import Condition, Exists, Field, Literal, Operand
 from packetserver.store import parameters
+from packetserver.store.folding import folded
 
 if TYPE_CHECKING:
     from packetserver.store.scope import Scope
 
-BOOLEAN = Boolean()
-NO_ESCAPE = "\x1b"
-"""Makes a character of a pattern literal: XML cannot carry this one."""
+VALUE = "value_"
+"""How parameters are named for the values of a condition."""
+
+PATH = "."
+"""What stands between the columns of a path."""
 
 LOOKUP = "lookup"
 """The permission rule of tables that are small enough to be gathered once for all records."""
@@ -38,9 +52,18 @@ FACTS: Mapping[tree.Fact, Callable[[], ColumnElement[Any]]] = {
     tree.CLIENT: parameters.client,
 }
 
-SpecialCondition = Callable[["Scope", ColumnElement[Any]], ColumnElement[bool]]
+SAMPLES: Mapping[type[Any], Any] = {each: each() for each in (int, float, str, bool)} | {
+    datetime: datetime.min,
+    date: date.min,
+}
+"""A value of each type: what it is compared with, and its type, say how a value is sent."""
+
+SpecialCondition = Callable[..., ColumnElement[bool]]
 SPECIALS: dict[str, SpecialCondition] = {}
-"""By name: what a condition Special asks of a value."""
+"""By name: what a condition Special asks, given the scope and its operands."""
+
+OPERANDS: dict[type[Any], Callable[[Any, Scope], ColumnElement[Any]]] = {}
+"""By kind: operands that other modules of the store turn into SQL."""
 
 
 def special(name: str) -> Callable[[SpecialCondition], SpecialCondition]:
@@ -53,6 +76,11 @@ def special(name: str) -> Callable[[SpecialCondition], SpecialCondition]:
     return register
 
 
+def bound_values(values: Sequence[Any]) -> dict[str, Any]:
+    """The parameters of a condition's shape: see `shape`."""
+    return {f"{VALUE}{number}": value for number, value in enumerate(values)}
+
+
 def sql(condition: Condition, scope: Scope) -> ColumnElement[bool]:
     """A condition on the records of a scope; unknown counts as false, as everywhere in SQL."""
     match condition:
@@ -63,32 +91,11 @@ def sql(condition: Condition, scope: Scope) -> ColumnElement[bool]:
         case tree.Not(of):
             found = sql(of, scope)
             return found.is_not(true()) if _may_be_unknown(of) else not_(found)
+        case tree.AsSeen(of, by):
+            return sql(of, scope.asking(by))
         case Exists(rows, where):
             return _exists(rows, where, scope)
-        case tree.Special(name, of):
-            return SPECIALS[name](scope, _operand(of, scope))
     return _leaf(condition, scope)
-
-
-class Kept(ColumnElement[bool]):
-    """A condition as SQL that is worked out once, and known by the condition alone.
-
-    For SQLAlchemy to look through it each time costs more than a small list does. Its parameters are
-    to be given when the statement is carried out: what is bound into it before is not found here.
-    """
-
-    inherit_cache = True
-    type = BOOLEAN
-    _traverse_internals: Any = [("condition", InternalTraversal.dp_plain_obj)]  # noqa: RUF012
-
-    def __init__(self, condition: Condition, scope: Scope) -> None:
-        self.condition = condition
-        self.found = sql(condition, scope)
-
-
-@compiles(Kept)
-def _written(element: Kept, compiler: SQLCompiler, **options: Any) -> str:
-    return f"({compiler.process(element.found, **options)})"
 
 
 def _may_be_unknown(condition: Condition) -> bool:
@@ -96,12 +103,24 @@ def _may_be_unknown(condition: Condition) -> bool:
     match condition:
         case tree.All(of) | tree.Any(of):
             return any(map(_may_be_unknown, of))
-        case tree.Not() | tree.Empty() | Exists():
+        case tree.AsSeen(of):
+            return _may_be_unknown(of)
+        case Exists(tree.Linked(_, _, on)):
+            return PATH in on
+        case tree.Not() | tree.Empty() | Exists() | tree.Special(tree.HIDDEN):
             return False
     return True
 
 
-def _exists(rows: tree.Rows, where: Condition, scope: Scope) -> ColumnElement[bool]:
+def _exists(rows: tree.Rows | tree.Linked, where: Condition, scope: Scope) -> ColumnElement[bool]:
+    return (
+        _linked(rows, where, scope)
+        if isinstance(rows, tree.Linked)
+        else _related(rows, where, scope)
+    )
+
+
+def _related(rows: tree.Rows, where: Condition, scope: Scope) -> ColumnElement[bool]:
     """By the key or an index of the rows where there is one; else they are gathered once.
 
     To ask for each record without an index would cost as much as all have rows.
@@ -116,6 +135,18 @@ def _exists(rows: tree.Rows, where: Condition, scope: Scope) -> ColumnElement[bo
     return found.correlate_except(other.table).exists()
 
 
+def _linked(rows: tree.Linked, where: Condition, scope: Scope) -> ColumnElement[bool]:
+    """The rows are gathered once: asking for every record would cost as much as all have rows."""
+    other = scope.of_table(rows.table)
+    link = other.follow(rows.table, other.table, rows.link)
+    on = scope.follow(scope.name, scope.table, rows.on) if rows.on else scope.key
+    seen = () if rows.free else other.seen(rows.table, other.table)
+    gathered = select(link).where(link.is_not(None), *seen, sql(where, other))
+    is_among = on.in_(gathered.correlate_except(other.table))
+    # What is reached by a path would be looked for twice.
+    return is_among if PATH in rows.on else and_(on.is_not(None), is_among)
+
+
 def _is_indexed(rows: tree.Rows, other: Scope) -> bool:
     if rows.link is None:
         return True
@@ -125,50 +156,60 @@ def _is_indexed(rows: tree.Rows, other: Scope) -> bool:
 
 
 def _leaf(
-    condition: tree.Compare | tree.In | tree.Text | tree.Empty, scope: Scope
+    condition: tree.Compare | tree.In | tree.Text | tree.Empty | tree.Special, scope: Scope
 ) -> ColumnElement[bool]:
-    left = _operand(condition.left, scope)
+    if isinstance(condition, tree.Special):
+        return SPECIALS[condition.name](scope, *(operand(each, scope) for each in condition.of))
+    left = operand(condition.left, scope)
     match condition:
         case tree.Empty():
             return left.is_(None)
         case tree.In(_, values):
-            return left.in_([each for each in values if each is not None])
+            return left.in_([_value(each, left) for each in values if each is not None])
         case tree.Text(_, how, text, fold):
-            pattern = f"{'%' * (how != 'begins')}{_literally(text)}{'%' * (how != 'ends')}"
-            return _like(left, pattern, fold=fold)
+            pattern = _value(tree.pattern_of(how, text), left)
+            one, other = (folded(left), folded(pattern)) if fold else (left, pattern)
+            return one.like(other, escape=tree.NO_ESCAPE)
         case tree.Compare(_, name, right, fold):
-            one, other = left, _operand(right, scope, like=left)
+            one, other = left, operand(right, scope, like=left)
             if fold:
-                one, other = func.lower(one), func.lower(other)
+                one, other = folded(one), folded(other)
             return OPERATORS[name](one, other)
 
 
-def _like(left: ColumnElement[Any], pattern: str, *, fold: bool) -> ColumnElement[bool]:
-    if fold:
-        return func.lower(left).like(func.lower(pattern), escape=NO_ESCAPE)
-    return left.like(pattern, escape=NO_ESCAPE)
-
-
-def _literally(text: str) -> str:
-    for each in (NO_ESCAPE, "%", "_"):
-        text = text.replace(each, NO_ESCAPE + each)
-    return text
-
-
-def _operand(
-    operand: Operand, scope: Scope, like: ColumnElement[Any] | None = None
+def operand(
+    value: Operand, scope: Scope, like: ColumnElement[Any] | None = None
 ) -> ColumnElement[Any]:
     """An operand as SQL; a constant has the type of what it is compared with."""
-    match operand:
+    match value:
         case Field(path):
             return _field(path, scope)
-        case Literal(value):
-            return literal(value, None if like is None else like.type)
-    return FACTS[operand]()
+        case tree.Column(path):
+            return scope.follow(scope.name, scope.table, path)
+        case Literal() | tree.Bound():
+            return _value(value.value if isinstance(value, Literal) else value, like)
+        case tree.OrElse(of, constant):
+            return func.coalesce(operand(of, scope), constant)
+    return FACTS[value]() if isinstance(value, tree.Fact) else OPERANDS[type(value)](value, scope)
+
+
+def _value(value: Any, like: ColumnElement[Any] | None) -> ColumnElement[Any]:
+    """A value that is given now, or when the condition is asked."""
+    if isinstance(value, bool):
+        return true() if value else false()
+    if not isinstance(value, tree.Bound):
+        return literal(value, _type(like, value))
+    return bindparam(f"{VALUE}{value.number}", type_=_type(like, SAMPLES[value.kind]))
+
+
+def _type(like: ColumnElement[Any] | None, value: Any) -> TypeEngine[Any] | None:
+    if like is None:
+        return None if value is None else literal(value).type
+    return like.type if value is None else like.type.coerce_compared_value(operators.eq, value)
 
 
 def _field(path: str, scope: Scope) -> ColumnElement[Any]:
-    name, _, rest = path.partition(".")
+    name, _, rest = path.partition(PATH)
     if not rest:
         return scope.field_column(name)
     reference = scope.object.fields[name].references
@@ -177,18 +218,3 @@ def _field(path: str, scope: Scope) -> ColumnElement[Any]:
     other = scope.another(reference)
     found = select(_field(rest, other)).where(other.key == scope.field_column(name))
     return found.correlate_except(other.table).scalar_subquery()
-
-
-BELOW = "below"
-USERS = "access"
-
-
-@special(BELOW)
-def _below(scope: Scope, user: ColumnElement[Any]) -> ColumnElement[bool]:
-    """The user is the reader, or somebody whom the reader manages, however far below."""
-    users, others = (scope.metadata.tables[USERS].alias() for _ in range(2))
-    team = select(users.c.user_id).where(users.c.user_id == parameters.reader())
-    below = team.cte(recursive=True)
-    # UNION, not UNION ALL: users who manage each other in a circle must not go round for ever.
-    below = below.union(select(others.c.user_id).where(others.c.manager_id == below.c.user_id))
-    return user.in_(select(below.c.user_id))

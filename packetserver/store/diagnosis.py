@@ -17,7 +17,7 @@ from packetserver.failures import Failure, KeyTaken, Kind, Refused, because
 from packetserver.store.names import name_columns
 from packetserver.store.new_keys import is_used_up
 from packetserver.store.schema import Schema
-from packetserver.store.scope import ALL_SEEING, Sight
+from packetserver.store.sight import ALL_SEEING, Sight
 
 FOREIGN_KEY, UNIQUE, NOT_NULL = "23503", "23505", "23502"
 OUT_OF_RANGE = frozenset({"22003", "2200H"})

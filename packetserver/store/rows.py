@@ -6,23 +6,22 @@ from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
 from typing import Any
 
 import sqlalchemy
-from sqlalchemy import ColumnElement, Connection, Select, func, select
+from sqlalchemy import ColumnElement, Connection, Select, select
 
 from packetserver.catalogue.conditions import EVERY, Condition
 from packetserver.catalogue.model import ObjectType
 from packetserver.failures import Refused
 from packetserver.store.chosen import parted
 from packetserver.store.diagnosis import Attempt, refusals_explained
-from packetserver.store.filters import conditions
 from packetserver.store.inserting import Result, numbered, store_row
 from packetserver.store.judging import Judged, Judgements
-from packetserver.store.lists import list_statement
+from packetserver.store.lists import LIMIT, WHOLE, KeptList, Page, Selection, page_values
 from packetserver.store.new_keys import counts_keys
 from packetserver.store.plans import JustStored, Plan, Row
 from packetserver.store.row_locks import Strength, TouchedRows
 from packetserver.store.schema import Schema
-from packetserver.store.scope import ALL_SEEING, Selection, Sight
-from packetserver.store.streams import Streams
+from packetserver.store.sight import ALL_SEEING, Sight
+from packetserver.store.streams import PAGE_OF_ROWS, Streams
 from packetserver.store.waiting import WaitingRows, stored_together
 
 
@@ -274,27 +273,32 @@ class Rows:
         return prepared.first(self.connection)
 
     def count(self, selection: Selection) -> int:
-        """How many records the filters leave."""
-        statement = select(func.count()).select_from(selection.scope.table)
-        statement = statement.where(*conditions(selection, kept=True))
-        return int(self.connection.execute(statement, self.parameters).scalar() or 0)
+        """How many records a selection leaves."""
+        counted = self.schema.lists.count(selection)
+        return int(counted.value(self.connection, {**self.parameters, **selection.values}))
 
-    def select(
-        self,
-        selection: Selection,
-        plan: Plan,
-        order: Sequence[str],
-        page: tuple[int, int | None] | None = None,
-        extra: Sequence[ColumnElement[Any]] = (),
-    ) -> Iterator[Row]:
-        """The records that the filters leave, streamed; ``page`` is (offset, items or None).
+    def values_of(self, selection: Selection, column: str, most: int) -> list[tuple[Any, Any]]:
+        """The keys of records that a selection leaves, each with a column; of so many at most."""
+        statement = self.schema.lists.values(selection, column)
+        values = {**self.parameters, **selection.values, LIMIT: most}
+        return [(key, value) for key, value in statement.rows(self.connection, values)]
 
-        A row holds the plan's columns first, then the ``extra`` ones.
+    def select(self, selection: Selection, plan: Plan, page: Page = WHOLE) -> Iterator[Row]:
+        """The planned columns of the records that a selection leaves, or of a page of them.
+
+        What a cursor would fetch first is read at once; only where there is more, one is opened.
         """
-        statement = list_statement(selection, plan, order, extra)
-        if page is not None:
-            statement = statement.offset(page[0]).limit(page[1])
-        return self.stream(statement)
+        kept = self.schema.lists.rows(selection, plan, page)
+        values = {**self.parameters, **selection.values, **page_values(page)}
+        rows = kept.at_once(self.connection, values, page)
+        yield from self._streamed(kept, values) if rows is None else rows
+
+    def _streamed(self, kept: KeptList, values: Mapping[str, Any]) -> Iterator[Row]:
+        count = 0
+        for row in self.streams.rows(self.connection, kept.whole, values):
+            count += 1
+            yield row
+        kept.is_long = count > PAGE_OF_ROWS
 
     def stream(self, statement: Select[Any]) -> Iterator[Row]:
         """The rows of a statement, fetched a page at a time while they are used.

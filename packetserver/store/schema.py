@@ -4,50 +4,26 @@ from __future__ import annotations
 
 from dataclasses import replace
 from functools import lru_cache
-from typing import NamedTuple
 
 from sqlalchemy import MetaData
 
-from packetserver.catalogue.conditions import EVERY, Condition
 from packetserver.catalogue.model import Catalogue, ObjectType
 from packetserver.errors import CatalogueError
-from packetserver.store import derivations, matches
+from packetserver.store import derivations, specials
 from packetserver.store.derived import DERIVATIONS
 from packetserver.store.field_filters import with_field_filters
-from packetserver.store.filters import MATCHES
+from packetserver.store.lists import Lists
 from packetserver.store.plans import Plan, build_plan
-from packetserver.store.scope import ALL_SEEING, Scope, Sight
+from packetserver.store.scope import Scope
+from packetserver.store.sight import ALL_SEEING, LookedAt, Onlooker, Sight
 from packetserver.store.statements import Statements
 from packetserver.store.tables import build_tables
 
 PLANS_KEPT = 2048
 
 
-class LookedAt(NamedTuple):
-    """The objects whose rows fields are worked out from, and those of which they show names."""
-
-    rows: tuple[str, ...]
-    names: tuple[str, ...]
-
-
-class _Onlooker:
-    """Sees everything, and remembers what was looked at."""
-
-    def __init__(self) -> None:
-        self.rows: dict[str, None] = {}
-        self.names: dict[str, None] = {}
-
-    def of_rows(self, element: str) -> Condition:
-        self.rows[element] = None
-        return EVERY
-
-    def of_names(self, element: str) -> Condition:
-        self.names[element] = None
-        return EVERY
-
-
-# Importing them is what registers the functions that the catalogue refers to by name.
-NAMED_FUNCTIONS = (derivations, matches)
+# Importing them is what registers the functions that the catalogue and conditions refer to by name.
+NAMED_FUNCTIONS = (derivations, specials)
 
 
 class Schema:
@@ -63,6 +39,7 @@ class Schema:
         self._scopes: dict[str, Scope] = {}
         self.belongings = _belongings(catalogue)
         self.statements = Statements(metadata.tables)
+        self.lists = Lists()
 
     def scope(self, described: ObjectType, sight: Sight = ALL_SEEING) -> Scope:
         """The object within a query of its own table; ``sight`` is for what stands beside it."""
@@ -84,9 +61,9 @@ class Schema:
 
     def _looked_at(self, element: str, names: tuple[str, ...]) -> LookedAt:
         """What a plan looks at beside the object's own records."""
-        onlooker = _Onlooker()
+        onlooker = Onlooker()
         self._plan_seen(element, names, onlooker)
-        return LookedAt(tuple(onlooker.rows), tuple(onlooker.names))
+        return onlooker.looked_at
 
 
 def _belongings(catalogue: Catalogue) -> dict[str, list[tuple[str, str]]]:
@@ -102,7 +79,7 @@ def _belongings(catalogue: Catalogue) -> dict[str, list[tuple[str, str]]]:
 def build_schema(catalogue: Catalogue) -> Schema:
     """The schema of a catalogue, whose lists are filtered by every field that can be read.
 
-    Raises CatalogueError for a derivation or a match that this server does not have.
+    Raises CatalogueError for a derivation that this server does not have.
     """
     for each in catalogue.objects.values():
         for problem in _unknown_names(each):
@@ -111,15 +88,9 @@ def build_schema(catalogue: Catalogue) -> Schema:
 
 
 def _unknown_names(described: ObjectType) -> list[str]:
-    derived = [
+    return [
         f"{field.name} is derived by {named.name}, which is unknown"
         for field in described.fields.values()
         for named in (field.derived, field.shown)
         if named is not None and named.name not in DERIVATIONS
     ]
-    matched = [
-        f"the match {named.name} is unknown"
-        for named in (*described.always, *(one.match for one in described.filters.values()))
-        if named.name not in MATCHES
-    ]
-    return derived + matched

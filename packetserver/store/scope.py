@@ -2,48 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime
-from typing import Any, Protocol
+from typing import Any
 
 from sqlalchemy import (
     Boolean,
     ColumnElement,
     FromClause,
     MetaData,
-    Select,
     bindparam,
     cast,
     select,
 )
 
-from packetserver.catalogue.conditions import EVERY, Condition
+from packetserver.catalogue.conditions import EVERY
 from packetserver.catalogue.model import Catalogue, Field, ObjectType
 from packetserver.store.conditions import sql
-
-
-class Sight(Protocol):
-    """What whoever asks may see of the rows that a query looks at beside the records themselves."""
-
-    def of_rows(self, element: str, /) -> Condition:
-        """Which records of an object: what is worked out from them must not tell of others."""
-
-    def of_names(self, element: str, /) -> Condition:
-        """Which of them show their names behind a record that refers to them."""
-
-
-class AllSeeing:
-    """Nothing is kept from whoever asks."""
-
-    def of_rows(self, _element: str) -> Condition:
-        """Every record."""
-        return EVERY
-
-    of_names = of_rows
-
-
-ALL_SEEING: Sight = AllSeeing()
+from packetserver.store.sight import ALL_SEEING, Asking, Sight
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -52,7 +27,8 @@ class Scope:
 
     One is equal to itself alone, so that statements can be kept by it.
 
-    ``sight`` is what whoever asks may see of other objects' rows.
+    ``sight`` is what may be seen of other objects' rows; ``asker`` is what whoever asks may, which
+    counts for what he has asked for. ``rows_of`` names the table where it is not the object's.
     """
 
     catalogue: Catalogue
@@ -60,6 +36,19 @@ class Scope:
     object: ObjectType
     table: FromClause
     sight: Sight = ALL_SEEING
+    asker: Sight = ALL_SEEING
+    rows_of: str = ""
+
+    @property
+    def name(self) -> str:
+        """The name of the table."""
+        return self.rows_of or self.object.table or ""
+
+    def asking(self, by: str) -> Scope:
+        """The same for what a filter asks: it tells nothing of what cannot be seen."""
+        if self.asker is ALL_SEEING:
+            return self
+        return replace(self, sight=Asking(self.asker, by))
 
     def column(self, name: str) -> ColumnElement[Any]:
         """A column of the object's table."""
@@ -74,7 +63,9 @@ class Scope:
 
     @property
     def key(self) -> ColumnElement[Any]:
-        """The object's key column."""
+        """The key column of the object, or of the table."""
+        if self.rows_of:
+            return self.table.c[self.key_of(self.rows_of)]
         if self.object.key is None:
             raise KeyError(f"{self.object.element} has no key")
         return self.table.c[self.object.key.column or ""]
@@ -83,7 +74,11 @@ class Scope:
         """The records of another object, under a name of their own."""
         described = self.catalogue.objects[element]
         table = self.other(described.table or "")
-        return Scope(self.catalogue, self.metadata, described, table, self.sight)
+        return Scope(self.catalogue, self.metadata, described, table, self.sight, self.asker)
+
+    def of_table(self, name: str) -> Scope:
+        """The rows of a table, which may be that of no object, under a name of their own."""
+        return replace(self, table=self.other(name), rows_of=name)
 
     def seen(self, name: str, table: FromClause, column: str = "") -> list[ColumnElement[bool]]:
         """What rows of a table must be like to be seen; ``column`` is what is read of them.
@@ -97,7 +92,7 @@ class Scope:
         is_name = column in {described.fields[each].column for each in described.known_by}
         see = self.sight.of_names if is_name else self.sight.of_rows
         condition = see(described.element)
-        scope = replace(self, object=described, table=table)
+        scope = replace(self, object=described, table=table, rows_of="")
         return [] if condition == EVERY else [sql(condition, scope)]
 
     def other(self, table: str) -> FromClause:
@@ -167,43 +162,13 @@ def given_parameter(name: str) -> str:
     return f"given_{name}"
 
 
-VerifiedKeys = Callable[[Select[Any], str], Sequence[Any]]
-"""Runs a query for keys and stored secrets; gives the keys of those that the text verifies."""
-
-
-@dataclass(frozen=True, slots=True)
-class Selection:
-    """A list being selected: the scope, and the filters that are in force.
-
-    ``values`` holds typed values by filter name: what was sent, and the defaults of the rest;
-    values that mean `no filter` are left out.
-    """
-
-    scope: Scope
-    values: Mapping[str, Any]
-    now: datetime
-    rights: Condition = EVERY
-    """Which records whoever asks may have: joined to every query of the list."""
-    own_user: int | None = None
-    """The user whose own records alone are listed, None for everybody's."""
-    verified_keys: VerifiedKeys | None = None
-    """Finds the records whose stored secret a text is; without it no secret is compared."""
-    user: int | None = None
-    """The user who asks, for filters that mean somebody's own; None for nobody in particular."""
-
-    def in_force(self, names: Sequence[str]) -> bool:
-        """Whether one of these filters is in force."""
-        return any(name in self.values for name in names)
-
-
 def reference_path(scope: Scope, path: str) -> ColumnElement[Any]:
     """A column by the form that schemas give it.
 
     `column`, or `path:column.column…`: every column but the last points to a record of another
     table, and the last is a column there.
     """
-    name = scope.object.table or ""
-    return scope.follow(name, scope.table, path.removeprefix("path:"))
+    return scope.follow(scope.name, scope.table, path.removeprefix("path:"))
 
 
 def reference_field(scope: Scope, name: str) -> Field | None:

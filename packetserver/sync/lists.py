@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
 from sqlalchemy import ColumnElement, Select, func
 
-from packetserver.store.filters import chosen_order, conditions
-from packetserver.store.lists import order_of
+from packetserver.store.lists import Selection
 from packetserver.store.plans import Plan, Row
 from packetserver.store.rows import Rows
-from packetserver.store.scope import Selection
 from packetserver.store.statements import columns_of
 from packetserver.sync.windows import Window
 
@@ -29,7 +27,6 @@ class ListWindow:
     records: Rows
     selection: Selection
     window: Window
-    order: Sequence[str]
 
     @property
     def key(self) -> ColumnElement[Any]:
@@ -50,11 +47,11 @@ class ListWindow:
 
     def ordered(self) -> list[ColumnElement[Any]]:
         """What the list is ordered by."""
-        return list(order_of(self.selection.scope, chosen_order(self.selection, self.order)))
+        return self.selection.ordered()
 
     def where(self) -> list[ColumnElement[bool]]:
         """What the filters, and the list's own conditions, demand."""
-        return conditions(self.selection)
+        return self.selection.conditions()
 
     def stream(self, statement: Select[Any], plan: Plan, page: Range = WHOLE) -> Iterator[Row]:
         """The planned columns of the records that a select without columns singles out."""

@@ -3,11 +3,11 @@
 import re
 from pathlib import Path
 
+from packetserver.records.filters import MOST_VERIFIED
 from packetserver.security.audit import MODE, REFUSALS
 from packetserver.security.secrets import HASHER
 from packetserver.security.throttle import IPV6_PREFIX, KNOWN_SECONDS, Scope
 from packetserver.settings import SETTINGS
-from packetserver.store.matches.secrets import MOST_VERIFIED
 
 ROOT = Path(__file__).parents[2]
 PAGE = (ROOT / "docs" / "security.md").read_text(encoding="utf-8")

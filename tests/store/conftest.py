@@ -15,12 +15,13 @@ from databases import KINDS, Databases
 from packetserver.catalogue.fields import named, read_fields, read_filters
 from packetserver.catalogue.loader import load_catalogue
 from packetserver.catalogue.model import Named, ObjectType
+from packetserver.records.filters import Filtering, SecretKeys, chosen_order, demanded
 from packetserver.store.database import Database
 from packetserver.store.derived import PRESENT
+from packetserver.store.lists import Selection
 from packetserver.store.plans import build_plan
 from packetserver.store.rows import Rows
 from packetserver.store.schema import Schema, build_schema
-from packetserver.store.scope import Selection, VerifiedKeys
 from packetserver.store.setup import prepare_database
 
 NOW = datetime(2026, 3, 4, 12, 30, 45, 678000)
@@ -76,7 +77,7 @@ class World:
         *,
         always: Sequence[Mapping[str, Any]] = (),
         own_user: int | None = None,
-        verified_keys: VerifiedKeys | None = None,
+        secret_keys: SecretKeys | None = None,
         least: int = 1,
         order: Sequence[str] = (),
         **values: Any,
@@ -91,9 +92,13 @@ class World:
             always=tuple(_condition(each) for each in always),
         )
         scope = self._scope(described)
-        selection = Selection(scope, values, NOW, own_user=own_user, verified_keys=verified_keys)
-        plan = build_plan(scope, ())
-        rows = list(self.records.select(selection, plan, order, extra=(scope.key,)))
+        asked = {"own_user": own_user, "secret_keys": secret_keys}
+        filtering = Filtering(self.schema.catalogue, described, values, NOW, **asked)
+        ordered = chosen_order(filtering, order)
+        selection = Selection(scope, demanded(filtering), ordered)
+        assert described.key is not None
+        plan = build_plan(scope, (described.key.name,))
+        rows = list(self.records.select(selection, plan))
         assert self.records.count(selection) == len(rows)
         return [row[-1] for row in rows if row[-1] >= least]
 

@@ -12,9 +12,13 @@ import pytest
 import sqlalchemy
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
-from sqlalchemy import Connection, literal, select
+from sqlalchemy import Connection, select
 
 from databases import Databases
+from packetserver.catalogue.conditions import Literal
+from packetserver.engine.assembly import load_schema
+from packetserver.records.filters.comparing import equal_ignoring_case, like_ignoring_case
+from packetserver.store.conditions import sql
 from packetserver.store.database import Database
 from packetserver.store.folding import (
     BLANKS,
@@ -25,7 +29,9 @@ from packetserver.store.folding import (
     folded_name,
     folding_of,
 )
-from packetserver.store.matches.comparing import equal_ignoring_case, like_ignoring_case
+
+SCHEMA = load_schema()
+ACCOUNTS = SCHEMA.scope(SCHEMA.catalogue.objects["account"])
 
 UNASSIGNED, SURROGATE, CONTROL = "Cn", "Cs", "Cc"
 """Categories of Unicode; XML carries no surrogates and few control characters."""
@@ -110,18 +116,18 @@ def test_a_text_is_folded_alike(connections: list[Connection], text: str) -> Non
 @example("ẞ", "ß")
 def test_texts_are_compared_alike(connections: list[Connection], text: str, other: str) -> None:
     for connection in connections:
-        stored = literal(text)
-        asked = select(equal_ignoring_case(stored, other), like_ignoring_case(stored, other))
-        equal, like = connection.execute(asked).one()
+        compared = (
+            each(Literal(text), other) for each in (equal_ignoring_case, like_ignoring_case)
+        )
+        equal, like = connection.execute(select(*(sql(each, ACCOUNTS) for each in compared))).one()
         assert bool(equal) is (small(text) == small(other))
         assert bool(like) is matches(text, other)
 
 
 def test_a_dotted_i_is_no_i(connections: list[Connection]) -> None:
     for connection in connections:
-        asked = select(
-            equal_ignoring_case(literal("İ"), "i"), equal_ignoring_case(literal("I"), "i")
-        )
+        compared = (equal_ignoring_case(Literal(each), "i") for each in ("İ", "I"))
+        asked = select(*(sql(each, ACCOUNTS) for each in compared))
         assert [bool(each) for each in connection.execute(asked).one()] == [False, True]
 
 

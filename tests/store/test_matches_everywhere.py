@@ -10,10 +10,15 @@ import pytest
 
 from packetserver.catalogue.model import Filter, ObjectType
 from packetserver.failures import Refused
-from packetserver.store.filters import MATCHES
-from packetserver.store.matches.comparing import COMPARISONS
-from packetserver.store.matches.secrets import verified_keys
-from packetserver.store.scope import Selection
+from packetserver.records.filters import (
+    MATCHES,
+    Filtering,
+    chosen_order,
+    demanded,
+    secret_keys,
+)
+from packetserver.records.filters.comparing import COMPARISONS
+from packetserver.store.lists import Selection
 
 NOW = datetime(2026, 3, 4, 12, 30, 45, 678000)
 
@@ -43,11 +48,12 @@ def selectable(schema) -> list[ObjectType]:
 
 def run(world, described: ObjectType, filters: dict[str, Any], order: tuple[str, ...] = ()) -> None:
     """Count and list the records that the filters leave, which must agree."""
-    keys = verified_keys(world.connection, lambda stored, text: stored == text)
     scope = world.schema.scope(described)
-    selection = Selection(scope, filters, NOW, verified_keys=keys)
+    keys = secret_keys(world.records, scope, lambda stored, text: stored == text)
+    filtering = Filtering(world.schema.catalogue, described, filters, NOW, secret_keys=keys)
+    selection = Selection(scope, demanded(filtering), chosen_order(filtering, order))
     plan = world.schema.plan(described.element, ())
-    rows = list(world.records.select(selection, plan, order))
+    rows = list(world.records.select(selection, plan))
     assert len(rows) == world.records.count(selection)
 
 
@@ -77,7 +83,7 @@ def test_a_list_of_every_object_has_every_record_once(world, schema):
         scope = schema.scope(described)
         plan = schema.plan(described.element, (described.key.name,))
         for order in (described.order, described.order_paged):
-            rows = list(world.records.select(Selection(scope, {}, NOW), plan, order))
+            rows = list(world.records.select(Selection(scope, order=order), plan))
             keys = [row[0] for row in rows]
             assert len(set(keys)) == len(keys), described.element
 

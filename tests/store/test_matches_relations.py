@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from packetserver.failures import Refused
-from packetserver.store.matches.secrets import MOST_VERIFIED, verified_keys
+from packetserver.records.filters import MOST_VERIFIED, secret_keys
 
 NOTHING = {"type": "integer", "match": "nothing"}
 ON = {"type": "boolean", "match": "nothing", "none": "false"}
@@ -469,8 +469,10 @@ def test_a_secret_is_compared_among_what_the_other_filters_leave(world):
         seen.append(stored)
         return verify(stored, text)
 
-    keys = verified_keys(world.connection, remembered)
-    own = {"verified_keys": keys}
+    keys = secret_keys(
+        world.records, world.schema.scope(world.schema.catalogue.objects["user"]), remembered
+    )
+    own = {"secret_keys": keys}
     always = [{"name": "filled", "column": "contact_id", "above": 0}]
     assert world.listed("user", SECRETS, always=always, secret="s3", **own) == [ann, bob]
     seen.clear()
@@ -483,10 +485,12 @@ def test_a_secret_is_compared_among_what_the_other_filters_leave(world):
 def test_a_secret_is_not_compared_with_those_of_everybody(world):
     for number in range(MOST_VERIFIED + 1):
         world.add_user(f"u{number}", password="hashed s3")
-    keys = verified_keys(world.connection, verify)
+    keys = secret_keys(
+        world.records, world.schema.scope(world.schema.catalogue.objects["user"]), verify
+    )
     with pytest.raises(Refused, match="filter by more"):
-        world.listed("user", SECRETS, secret="s3", name="u%", verified_keys=keys)
-    listed = world.listed("user", SECRETS, secret="s3", name="u1%", verified_keys=keys)
+        world.listed("user", SECRETS, secret="s3", name="u%", secret_keys=keys)
+    listed = world.listed("user", SECRETS, secret="s3", name="u1%", secret_keys=keys)
     assert len(listed) == 11
 
 

@@ -13,14 +13,14 @@ from sqlalchemy import Select, text
 
 from databases import KINDS, Databases
 from packetserver.catalogue.conditions import EVERY
+from packetserver.records.filters import Filtering, demanded
 from packetserver.records.opening import load_schema
 from packetserver.records.rights import ways_of
 from packetserver.records.ways import VIEW
 from packetserver.store.database import Database
-from packetserver.store.lists import list_statement
+from packetserver.store.lists import Selection, list_statement
 from packetserver.store.parameters import CLIENT, PRESENT, READER
 from packetserver.store.rows import Rows
-from packetserver.store.scope import Selection
 from packetserver.sync.lists import ListWindow
 from packetserver.sync.unseen import Unseen
 from packetserver.sync.windows import exact_window
@@ -57,7 +57,8 @@ def selection(element: str, filters: dict[str, Any], *, limited: bool) -> Select
     described = SCHEMA.catalogue.objects[element]
     held = frozenset({NARROW[element]})
     rights = ways_of(SCHEMA).condition(element, VIEW, held, hierarchy=False)
-    return Selection(SCHEMA.scope(described), filters, NOW, rights if limited else EVERY)
+    asked = Filtering(SCHEMA.catalogue, described, filters, NOW, rights if limited else EVERY)
+    return Selection(SCHEMA.scope(described), demanded(asked))
 
 
 def indexes(records: Rows, table: str, statement: Select[Any]) -> set[str]:
@@ -87,8 +88,7 @@ def indexes(records: Rows, table: str, statement: Select[Any]) -> set[str]:
 def test_a_list_by_key_or_parent(records: Rows, element: str, filters: dict[str, Any]) -> None:
     plan = SCHEMA.plan(element, tuple(SCHEMA.catalogue.objects[element].fields)[:3])
     free, limited = (
-        list_statement(selection(element, filters, limited=each), plan, ())
-        for each in (False, True)
+        list_statement(selection(element, filters, limited=each), plan) for each in (False, True)
     )
     table = SCHEMA.catalogue.objects[element].table or ""
     assert indexes(records, table, limited) == indexes(records, table, free)
@@ -98,7 +98,7 @@ def test_a_list_by_key_or_parent(records: Rows, element: str, filters: dict[str,
 def test_a_page_by_key(records: Rows, element: str) -> None:
     plan = SCHEMA.plan(element, ("id",))
     free, limited = (
-        list_statement(selection(element, {}, limited=each), plan, ()).limit(10)
+        list_statement(selection(element, {}, limited=each), plan).limit(10)
         for each in (False, True)
     )
     table = SCHEMA.catalogue.objects[element].table or ""
@@ -109,7 +109,7 @@ def test_a_page_by_key(records: Rows, element: str) -> None:
 def test_the_window_of_a_sync(records: Rows, element: str) -> None:
     window = exact_window(datetime(2025, 1, 1), NOW)
     free, limited = (
-        Unseen(ListWindow(records, selection(element, {}, limited=each), window, ()), 1, 5).new()
+        Unseen(ListWindow(records, selection(element, {}, limited=each), window), 1, 5).new()
         for each in (False, True)
     )
     table = SCHEMA.catalogue.objects[element].table or ""

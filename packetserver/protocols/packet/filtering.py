@@ -13,7 +13,7 @@ from packetserver.protocols.packet.failures import TransactionFailure
 from packetserver.protocols.packet.inputs import check_own_table
 from packetserver.protocols.packet.names import OWN_TABLE_INPUTS, substitute
 from packetserver.protocols.packet.unheeded import FILTER, dropped
-from packetserver.store.filters import is_idle, switched_off_by
+from packetserver.records.filters import is_idle, switched_off_by
 
 
 def read_filters(call: Call) -> dict[str, Any]:

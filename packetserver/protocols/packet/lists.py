@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from packetserver.protocols.packet.context import Call
 from packetserver.protocols.packet.failures import TransactionFailure
 from packetserver.protocols.packet.filtering import own_user, read_filters
 from packetserver.protocols.packet.guids import with_filters_by_id
 from packetserver.protocols.packet.heeding import heed_identity_alone
 from packetserver.protocols.packet.inputs import find_key, read_draft
-from packetserver.protocols.packet.names import Page, read_page
+from packetserver.protocols.packet.names import read_page
+from packetserver.records.filters import Filtering, chosen_order, demanded, secret_keys
 from packetserver.records.permissions import demand_list
 from packetserver.security.secrets import user_code, verify_secret
-from packetserver.store.matches.secrets import verified_keys
-from packetserver.store.scope import Selection
+from packetserver.store.lists import WHOLE, Page, Selection
 
 SELECTED = "select"
 
@@ -28,11 +30,17 @@ def select(call: Call) -> None:
 
 
 def _select_list(call: Call) -> None:
-    selection = select_by_filters(call)
+    filtering = filters_of(call)
     page = read_page(call.item)
+    if page is None and not call.output.wanted:
+        return
+    order = call.object.order_paged if page is not None else ()
+    selection = selected(call, filtering, order)
     if page is not None:
         call.output.total = call.rows.count(selection)
-    _write_records(call, selection, page)
+    plan = call.plan
+    for row in call.rows.select(selection, plan, WHOLE if page is None else Page(*page.range)):
+        call.output.write(SELECTED, plan.names, plan.texts(row))
 
 
 def _select_single(call: Call) -> None:
@@ -44,35 +52,34 @@ def _select_single(call: Call) -> None:
         call.output.write(SELECTED, plan.names, plan.texts(row))
 
 
-def select_by_filters(call: Call) -> Selection:
-    """The records that an item's filters leave.
+def filters_of(call: Call) -> Filtering:
+    """What an item's list is filtered by, and which records of it may be seen at all.
 
     Raises TransactionFailure for a filter's value that cannot be, ItemMessage without permission.
     """
     values = read_filters(with_filters_by_id(call))
-    rights = demand_list(call.records, call.object, values)
-    scope = call.records.schema.scope(call.object, call.records.rights)
-    return Selection(
-        scope,
+    schema, user = call.records.schema, call.principal.user_id
+    return Filtering(
+        schema.catalogue,
+        call.object,
         values,
         call.transaction.now(),
-        rights,
+        demand_list(call.records, call.object, values),
         own_user(call),
-        verified_keys(call.rows.connection, _is_code, call.rows.parameters),
-        call.principal.user_id if call.principal.acts_as_user else None,
+        user if call.principal.acts_as_user else None,
+        secret_keys(call.rows, schema.scope(call.object), _is_code),
     )
 
 
-def _write_records(call: Call, selection: Selection, page: Page | None) -> None:
-    if not call.output.wanted and page is None:
-        return
-    plan = call.plan
-    order = call.object.order_paged if page is not None else ()
-    rows = call.rows.select(
-        selection, plan, order or call.object.order, None if page is None else page.range
-    )
-    for row in rows:
-        call.output.write(SELECTED, plan.names, plan.texts(row))
+def selected(call: Call, filtering: Filtering, order: Sequence[str] = ()) -> Selection:
+    """The records that the filters leave, in this order or that of the object.
+
+    Raises Refused for what cannot be filtered by.
+    """
+    schema = call.records.schema
+    ordered = chosen_order(filtering, order or call.object.order)
+    selection = Selection(schema.scope(call.object), demanded(filtering), ordered)
+    return selection.seen_by(call.records.rights.sight(schema.lists.looked_at(selection)))
 
 
 def _is_code(stored: str, sent: str) -> bool:

@@ -8,11 +8,11 @@ from packetserver.catalogue.types import TYPES
 from packetserver.errors import ValueNotOfType
 from packetserver.protocols.packet.context import Call
 from packetserver.protocols.packet.failures import TransactionFailure
-from packetserver.protocols.packet.lists import select_by_filters
+from packetserver.protocols.packet.lists import filters_of, selected
 from packetserver.protocols.packet.names import read_page
+from packetserver.records.filters import Filtering
 from packetserver.records.permissions import demand_list
 from packetserver.store.guid_columns import GUID, is_guid, is_mappable, map_element
-from packetserver.store.scope import Selection
 from packetserver.sync.answers import Answers, Request, digest_of
 from packetserver.sync.course import Course
 from packetserver.sync.lists import WHOLE, ListWindow
@@ -28,34 +28,34 @@ def sync(call: Call) -> None:
     """Carry out a sync (docs/synchronisation.md); without a next anchor nothing is in its window."""
     if not call.target.is_list or call.object.table is None:
         raise TransactionFailure.because(f"{call.item.element} cannot be synchronised")
-    selection = select_by_filters(call)
+    filtering = filters_of(call)
     _, following = call.transaction.packet.anchors
     if following is None or not call.output.wanted:
         # What nobody is given must not count as sent.
         return
     client_id = call.principal.client_id
-    answers = _answers(call, selection, following)
+    answers = _answers(call, filtering, following)
     if client_id is not None and _wants_guids(call):
         course = Course(
             call.rows, client_id, answers, call.preferences.sync_overlap, call.transaction.now()
         )
-        _send_tracked(call, _within(call, selection, course.window()), course)
+        _send_tracked(call, _within(call, filtering, course.window()), course)
     else:
-        _send_plain(call, selection, answers)
+        _send_plain(call, filtering, answers)
 
 
-def _answers(call: Call, selection: Selection, following: datetime) -> Answers:
+def _answers(call: Call, filtering: Filtering, following: datetime) -> Answers:
     """What was answered before to whoever asks."""
     principal, (last, _) = call.principal, call.transaction.packet.anchors
     sender = (principal.client_id, principal.user_id)
     element_id = call.guids.element_id(map_element(call.object))
-    filters = digest_of(selection.values)
+    filters = digest_of(filtering.values)
     return Answers(call.rows, Request(*sender, element_id, filters, last, following))
 
 
-def _within(call: Call, selection: Selection, window: Window) -> ListWindow:
+def _within(call: Call, filtering: Filtering, window: Window) -> ListWindow:
     order = call.object.order_paged if read_page(call.item) is not None else ()
-    return ListWindow(call.rows, selection, window, order or call.object.order)
+    return ListWindow(call.rows, selected(call, filtering, order), window)
 
 
 def _wants_guids(call: Call) -> bool:
@@ -83,7 +83,7 @@ def _send_tracked(call: Call, within: ListWindow, course: Course) -> None:
     course.note(within.window, (new.number, changed.number), complete=tracked.is_last_page)
 
 
-def _send_plain(call: Call, selection: Selection, answers: Answers) -> None:
+def _send_plain(call: Call, filtering: Filtering, answers: Answers) -> None:
     """Send what the answer did not hold that the sender goes on from, and remember this one."""
     now, overlap = call.transaction.now(), call.preferences.sync_overlap
     past = Past.of(answers, now)
@@ -95,7 +95,7 @@ def _send_plain(call: Call, selection: Selection, answers: Answers) -> None:
     page = read_page(call.item)
     plan = call.plan
     mapped = call.guids.mine(map_element(call.object)) if has_map else None
-    within = _within(call, selection, past.window)
+    within = _within(call, filtering, past.window)
     sent = PlainList(within, past, answers.request.table_id, mapped, reach)
     known = answers.same()
     answer_id = answers.note({"reach": reach, "complete": True}, now)

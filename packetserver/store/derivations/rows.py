@@ -15,7 +15,6 @@ from sqlalchemy import (
     FromClause,
     ScalarSelect,
     Select,
-    and_,
     case,
     func,
     literal,
@@ -24,8 +23,11 @@ from sqlalchemy import (
     select,
 )
 
+from packetserver.catalogue.conditions import First, Shown
 from packetserver.catalogue.model import Field, Named
+from packetserver.store.conditions import OPERANDS
 from packetserver.store.derived import DERIVATIONS, Derived, derivation, present
+from packetserver.store.guid_columns import is_guid, own_guid
 from packetserver.store.scope import Scope, reference_path
 
 
@@ -54,6 +56,15 @@ def value_column(scope: Scope, name: str) -> ColumnElement[Any]:
     if derived.show is not None or len(derived.columns) != 1:
         raise KeyError(f"{scope.object.element}.{name} is more than a column")
     return derived.columns[0]
+
+
+def _shown(operand: Shown, scope: Scope) -> ColumnElement[Any]:
+    """The operand of a condition that is what a field shows, or what a client calls the record."""
+    guid = own_guid(scope) if is_guid(operand.name) else None
+    return value_column(scope, operand.name) if guid is None else guid
+
+
+OPERANDS[Shown] = _shown
 
 
 def own_column(scope: Scope, named: Named, argument: str = "of") -> ColumnElement[Any]:
@@ -121,15 +132,6 @@ class Rows:
         """Whether the record has such a row for which the conditions hold too."""
         return self.select(literal(1)).where(*conditions).exists()
 
-    def found(self, *conditions: ColumnElement[bool]) -> ColumnElement[bool]:
-        """The same, for conditions of a list.
-
-        The rows are gathered once: asking for every record would cost as much as all have rows.
-        """
-        links = select(self.link).select_from(self.table)
-        links = links.where(self.link.is_not(None), *self.seen, *conditions)
-        return and_(self.on.is_not(None), self.on.in_(links.correlate_except(self.table)))
-
     def first(
         self, path: str, flag: str = "", *conditions: ColumnElement[bool]
     ) -> ScalarSelect[Any]:
@@ -157,6 +159,16 @@ def linked_rows(scope: Scope, named: Named, table: str = "") -> Rows:
     own = named.text("on")
     on = reference_path(scope, own) if own else scope.key
     return Rows(scope, name, other, scope.follow(name, other, named.text("link")), on)
+
+
+def _first(operand: First, scope: Scope) -> ColumnElement[Any]:
+    """The operand of a condition that is a column of the first row."""
+    linked = operand.rows
+    arguments = {"table": linked.table, "link": linked.link, "on": linked.on}
+    return linked_rows(scope, Named("first", arguments)).first(operand.path, operand.flag)
+
+
+OPERANDS[First] = _first
 
 
 def row_of_key(scope: Scope, table: str, key: ColumnElement[Any], reads: str) -> Rows:

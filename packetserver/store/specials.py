@@ -1,55 +1,55 @@
-"""Matches of opportunities and their components."""
+"""What only the database can tell of a record: the conditions Special (catalogue/conditions)."""
 
 from __future__ import annotations
 
 from typing import Any
 
-from sqlalchemy import ColumnElement, and_, not_, or_, select
+from sqlalchemy import ColumnElement, DateTime, false, select
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.compiler import SQLCompiler
 from sqlalchemy.sql.expression import FunctionElement
-from sqlalchemy.types import DateTime
 
-from packetserver.catalogue.model import Filter, Named
-from packetserver.store.filters import match
-from packetserver.store.matches.comparing import COMPARISONS, compared_column
-from packetserver.store.matches.standing import public_access
-from packetserver.store.scope import Selection
+from packetserver.catalogue.conditions import BELOW, ENDS_AFTER, HIDDEN
+from packetserver.store import parameters
+from packetserver.store.conditions import special
+from packetserver.store.hiding import is_hidden
+from packetserver.store.scope import Scope
 
-Condition = ColumnElement[bool] | None
-
+USERS = "access"
 WEEKS = "W"
 """The unit of terms that are not months."""
 
 
-@match("owned_component")
-def _owned_component(
-    selection: Selection, named: Named, one: Filter | None, value: Any
-) -> Condition:
-    """A component whose owner compares as `how`.
-
-    Of one user: also what has no component yet, and that user for its manager. Of several: also
-    what has a public access type, while the filter `hierarchy` is 0.
-    """
-    scope, how = selection.scope, named.text("how")
-    components = scope.other("opportunity_component")
-    having = select(components.c.opp_id).where(components.c.opp_id.is_not(None))
-    owned = scope.key.in_(having.where(COMPARISONS[how](components.c.owner, value)))
-    if how == "equals":
-        return or_(owned, and_(not_(scope.key.in_(having)), scope.column("manager") == value))
-    if selection.values.get(named.text("hierarchy")) == 0:
-        return or_(owned, public_access(scope, "access_type"))
-    return owned
+@special(BELOW)
+def _below(
+    scope: Scope, user: ColumnElement[Any], above: ColumnElement[Any] | None = None
+) -> ColumnElement[bool]:
+    """The user is another one, by default the reader, or somebody whom that manages, however far."""
+    users, others = (scope.metadata.tables[USERS].alias() for _ in range(2))
+    first = parameters.reader() if above is None else above
+    below = select(users.c.user_id).where(users.c.user_id == first).cte(recursive=True)
+    # UNION, not UNION ALL: users who manage each other in a circle must not go round for ever.
+    below = below.union(select(others.c.user_id).where(others.c.manager_id == below.c.user_id))
+    return user.in_(select(below.c.user_id))
 
 
-@match("ends_in_future")
-def _ends_in_future(
-    selection: Selection, named: Named, one: Filter | None, value: Any
-) -> Condition:
-    """The column's time is less than the `terms` ago, counted in `units`: weeks, else months."""
-    column = compared_column(selection, named, one)
-    terms, units = (selection.scope.column(named.text(name)) for name in ("terms", "units"))
-    return end_of_terms(column, terms, units == WEEKS) > selection.now
+@special(HIDDEN)
+def _hidden(scope: Scope) -> ColumnElement[bool]:
+    """The record has no trashed date, but belongs to a trashed one."""
+    found = is_hidden(scope)
+    return false() if found is None else found
+
+
+@special(ENDS_AFTER)
+def _ends_after(
+    scope: Scope,
+    start: ColumnElement[Any],
+    terms: ColumnElement[Any],
+    units: ColumnElement[Any],
+    moment: ColumnElement[Any],
+) -> ColumnElement[bool]:
+    """A start is less than so many terms before a moment, counted in weeks, else in months."""
+    return end_of_terms(start, terms, units == WEEKS) > moment
 
 
 class end_of_terms(FunctionElement[Any]):  # noqa: N801 - reads as the SQL function that it is
