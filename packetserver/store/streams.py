@@ -27,6 +27,11 @@ class Streams:
         yield from result
         self._open.pop(result, None)
 
+    @property
+    def is_open(self) -> bool:
+        """Whether there are rows that the database still keeps for somebody."""
+        return bool(self._open)
+
     def end(self) -> None:
         """Use no more rows: the database keeps the rest no longer."""
         while self._open:

@@ -6,7 +6,7 @@ import itertools
 import random
 from collections.abc import Iterator
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any as Value
 
@@ -19,6 +19,7 @@ from databases import KINDS, Databases
 from packetserver.catalogue import conditions as tree
 from packetserver.catalogue.conditions import (
     EVERY,
+    LIKE,
     NOTHING,
     NOW,
     READER,
@@ -36,13 +37,15 @@ from packetserver.catalogue.conditions import (
     Text,
     equals,
     filled,
+    shape,
     simplified,
 )
 from packetserver.catalogue.holding import Facts, holds, settled
 from packetserver.records.opening import load_schema
 from packetserver.store import rows as stored_rows
-from packetserver.store.conditions import sql
+from packetserver.store.conditions import bound_values, sql
 from packetserver.store.database import Database
+from packetserver.store.direct import Direct
 from packetserver.store.parameters import CLIENT, PRESENT
 from packetserver.store.parameters import READER as READER_PARAMETER
 
@@ -78,6 +81,8 @@ def leaf(name: str, values: list[Value]) -> st.SearchStrategy[Condition]:
     if kinds == {str}:
         texts = st.sampled_from([each for each in values if each is not None])
         hows = st.sampled_from(["begins", "ends", "contains"])
+        patterns = st.sampled_from(["", "%", "_", "a%", "%b_%"])
+        found.append(st.builds(Text, st.just(field), st.just(LIKE), patterns, st.booleans()))
         found.append(st.builds(Text, st.just(field), hows, texts, st.booleans()))
         same = st.builds(
             Compare, st.just(field), st.just("="), constants.map(Literal), st.booleans()
@@ -133,6 +138,15 @@ class Stored:
         statement = select(scope.key).where(sql(condition, scope))
         found = self.records.connection.execute(statement, self.records.parameters)
         return set(found.scalars())
+
+    def by_shape(self, condition: Condition) -> tuple[str, set[int]]:
+        """The text of a kept statement, and what it finds once the values are told."""
+        scope = self.records.schema.scope(self.records.schema.catalogue.objects["call"])
+        whole, values = shape(condition)
+        statement, connection = select(scope.key).where(sql(whole, scope)), self.records.connection
+        given = {**self.records.parameters, **bound_values(values)}
+        text = str(statement.compile(connection))
+        return text, {row[0] for row in Direct(statement).rows(connection, given)}
 
     def in_python(self, condition: Condition) -> set[int]:
         return {
@@ -199,6 +213,66 @@ def test_what_is_left_of_a_condition_means_the_same(stored: Stored, condition: C
     left = simplified(condition)
     assert stored.in_python(left) == stored.in_python(condition)
     assert simplified(left) == left
+
+
+def with_other_values(condition: Condition, chance: random.Random) -> Condition:
+    """The same condition of other values of the same types."""
+    match condition:
+        case All(of) | Any(of):
+            return type(condition)(tuple(with_other_values(each, chance) for each in of))
+        case Not(inner):
+            return Not(with_other_values(inner, chance))
+        case Exists(rows, where):
+            return Exists(rows, with_other_values(where, chance))
+    return leaf_with_other_values(condition, chance)
+
+
+def leaf_with_other_values(leaf: Condition, chance: random.Random) -> Condition:
+    match leaf:
+        case Compare(_, _, Literal(value)):
+            known = [*NUMBERS, *TEXTS, *TIMES]
+            others = [each for each in known if type(each) is type(value)] or [value]
+            return replace(leaf, right=Literal(chance.choice(others)))
+        case Text():
+            return replace(leaf, value=chance.choice(["b", "%", "", "A"]))
+        case In(_, values):
+            return replace(leaf, values=values[::-1])
+    return leaf
+
+
+@settings(max_examples=200)
+@given(condition=CONDITIONS, seed=st.integers(0, 5))
+def test_conditions_of_one_shape_are_one_statement_with_other_values(
+    stored: Stored, condition: Condition, seed: int
+) -> None:
+    text, found = stored.by_shape(condition)
+    assert found == stored.in_python(condition)
+    other = with_other_values(condition, random.Random(seed))
+    assert shape(other)[0] == shape(condition)[0]
+    text_of_other, found = stored.by_shape(other)
+    assert (text_of_other, found) == (text, stored.in_python(other))
+
+
+def test_how_many_values_there_are_of_several_makes_few_shapes() -> None:
+    def of(count: int) -> Condition:
+        return In(Field("length"), tuple(range(count)))
+
+    counts = range(1, 3000)
+    assert len({shape(of(count))[0] for count in counts}) <= 16
+    for count in (1, 2, 3, 500, 513, 2999):
+        whole, values = shape(of(count))
+        assert set(values) == set(range(count))
+        assert isinstance(whole, In)
+        assert len(whole.values) == len(values) < max(2 * count, count + 512)
+    assert shape(In(Field("length"), (None,)))[0] == In(Field("length"), ())
+
+
+def test_a_flag_is_a_part_of_the_shape_and_a_number_is_none() -> None:
+    flags = {shape(equals("employee", value=each))[0] for each in (True, False)}
+    assert len(flags) == 2
+    numbers = {shape(equals("length", each))[0] for each in (0, 1, 7)}
+    assert len(numbers) == 1
+    assert numbers.isdisjoint(flags)
 
 
 @settings(max_examples=100)

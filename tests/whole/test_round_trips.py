@@ -33,6 +33,30 @@ def test_a_select_is_its_sender_its_record_and_its_line_of_the_log(office):
     assert steps_of(office, "select", {"id": key}) == ["SELECT", "SELECT", "WITH"]
 
 
+def steps_of_list(office: Office, name: str, **page: str) -> list[str]:
+    """The steps of a list of the accounts of a name, the second time that it is asked for."""
+    for _ in range(2):
+        with watched(office.engine.database.engine) as seen:
+            (answer,) = office.admin.send_all(
+                [item("accountList", "select", {"accountName": name}, **page)]
+            )
+        assert answer.errors == ()
+    steps = seen.steps[:-1] if seen.steps[-1].kind == ROLLBACK else seen.steps
+    return [each.text.split()[0] for each in steps]
+
+
+def test_a_list_is_its_sender_its_records_and_its_line_of_the_log(office):
+    office.account(name="Listed")
+    assert steps_of_list(office, "Listed") == ["SELECT", "SELECT", "WITH"]
+    assert steps_of_list(office, "Nobody") == ["SELECT", "SELECT", "WITH"]
+
+
+def test_a_page_is_one_statement_more_for_the_total(office):
+    office.account(name="Paged")
+    steps = steps_of_list(office, "Paged", offset="0", items="10")
+    assert steps == ["SELECT", "SELECT", "SELECT", "WITH"]
+
+
 def test_an_insert_is_one_transaction_with_its_line_of_the_log(office):
     steps = steps_of(office, "insert", {"name": "New"})
     assert steps == ["SELECT", "BEGIN", "INSERT", "WITH", "COMMIT"]
