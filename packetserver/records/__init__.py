@@ -5,7 +5,7 @@ schemas refer to by name, rules, effects, additions and permission rules, is reg
 package is imported.
 """
 
-from packetserver.records import additions, effects, permission_rules, rules
+from packetserver.records import additions, effects, filters, permission_rules, rules
 from packetserver.records.effects import (
     communications,
     files,
@@ -34,6 +34,7 @@ __all__ = [
     "communications",
     "effects",
     "files",
+    "filters",
     "history",
     "people",
     "permission_rules",

@@ -16,8 +16,8 @@ from sqlalchemy import Connection, select
 
 from databases import Databases
 from packetserver.catalogue.conditions import Literal
-from packetserver.engine.assembly import load_schema
 from packetserver.records.filters.comparing import equal_ignoring_case, like_ignoring_case
+from packetserver.records.opening import load_schema
 from packetserver.store.conditions import sql
 from packetserver.store.database import Database
 from packetserver.store.folding import (

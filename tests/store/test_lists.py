@@ -19,7 +19,7 @@ from packetserver.catalogue.conditions import (
     equals,
     filled,
 )
-from packetserver.errors import RecordRefused
+from packetserver.failures import Refused
 from packetserver.store.lists import WHOLE, Page, Selection
 from packetserver.store.sight import ALL_SEEING
 from packetserver.store.streams import PAGE_OF_ROWS
@@ -132,5 +132,5 @@ def test_what_is_asked_of_others_is_asked_of_those_that_may_be_seen(world):
     assert found(Seeing(equals("nameLast", "Known"))) == [seen]
     assert found(Seeing(equals("nameLast", "Hidden"))) == [unseen]
     assert found(ALL_SEEING) == [seen, unseen]
-    with pytest.raises(RecordRefused, match="withContact: cannot be filtered by"):
+    with pytest.raises(Refused, match="withContact: cannot be filtered by"):
         found(Seeing(Any()))
