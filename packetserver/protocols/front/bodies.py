@@ -9,7 +9,7 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from typing import Protocol
 
-from werkzeug.wsgi import get_input_stream
+from werkzeug.wsgi import get_content_length, get_input_stream
 
 from packetserver.errors import PacketError, PacketServerError, PacketTooLarge, TryAgainLater
 from packetserver.protocols.front.content_coding import unpacker_of
@@ -50,8 +50,9 @@ class RequestBody:
     @classmethod
     def of(cls, asked: Request, limit: int) -> RequestBody:
         """The body of a request."""
-        stream, environ = get_input_stream(asked.environ), asked.environ
-        return cls(stream, asked.content_length, limit, environ.get("HTTP_CONTENT_ENCODING"))
+        environ = asked.environ
+        declared, coding = get_content_length(environ), environ.get("HTTP_CONTENT_ENCODING")
+        return cls(get_input_stream(environ), declared, limit, coding)
 
     @property
     def is_too_large(self) -> bool:

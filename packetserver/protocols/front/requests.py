@@ -35,7 +35,7 @@ class Request(flask.Request):
     @property
     def host_name(self) -> str:
         """The name that the client used for this server."""
-        return host_name(self.headers.get("Host", ""))
+        return host_name(self.environ.get("HTTP_HOST", ""))
 
 
 def host_name(host: str) -> str:
