@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
-from packetserver.catalogue.conditions import EVERY
+from packetserver.catalogue.conditions import EVERY, All, AsSeen, Condition
 from packetserver.catalogue.model import ObjectType
+from packetserver.records.filters import Filtering, demanded
 from packetserver.records.permissions import demand_any, demand_of_stored, denied
 from packetserver.records.ways import VIEW
 from packetserver.records.writing import identity_of
+from packetserver.store.lists import FIELD, Page, Selection
 from packetserver.store.plans import Plan, Row
 
 if TYPE_CHECKING:
@@ -30,3 +32,36 @@ def retrieve(
     elif opened != EVERY and not row[-1]:
         raise denied(described, VIEW)
     return row
+
+
+def selection(
+    records: Records, described: ObjectType, where: Condition, order: tuple[str, ...] = ()
+) -> Selection:
+    """What the caller asks for, the object's own conditions, and what the principal may see."""
+    rights = demand_any(records, described, VIEW)
+    own = Filtering(records.schema.catalogue, described, {}, records.now(), rights)
+    asked = AsSeen(where, described.element)
+    ordered = tuple(
+        f"{'-' * each.startswith('-')}{FIELD}{each.removeprefix('-')}" for each in order
+    )
+    found = Selection(
+        records.schema.scope(described), All((asked, demanded(own))), ordered or described.order
+    )
+    return found.seen_by(records.rights.sight(records.schema.lists.looked_at(found)))
+
+
+def find(
+    records: Records,
+    described: ObjectType,
+    show: Plan,
+    where: Condition,
+    order: tuple[str, ...],
+    page: Page,
+) -> Iterator[Row]:
+    """See Records.find."""
+    return records.rows.select(selection(records, described, where, order), show, page)
+
+
+def count(records: Records, described: ObjectType, where: Condition) -> int:
+    """See Records.count."""
+    return records.rows.count(selection(records, described, where))

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from packetserver.catalogue.conditions import Condition
+from packetserver.catalogue.conditions import EVERY, Condition
 from packetserver.catalogue.model import ObjectType
 from packetserver.failures import Failure, Kind, Refused
 from packetserver.records import additions, changing, creating, reading
@@ -15,6 +15,7 @@ from packetserver.records.preferences import Preferences
 from packetserver.records.rights import Held, Rights
 from packetserver.records.writing import ALL, Given, How, Seen, Written
 from packetserver.security.principal import Principal
+from packetserver.store.lists import WHOLE, Page
 from packetserver.store.parameters import CLIENT, NO_CLIENT, PRESENT, READER
 from packetserver.store.plans import Plan, Row
 from packetserver.store.row_locks import TouchedRows
@@ -114,6 +115,26 @@ class Records:
         Raises Refused (DENIED) when it may not be seen.
         """
         return reading.retrieve(self, self.object(element), key, show, given or {})
+
+    def find(
+        self,
+        element: str,
+        show: Plan,
+        where: Condition = EVERY,
+        order: tuple[str, ...] = (),
+        page: Page = WHOLE,
+    ) -> Iterator[Row]:
+        """The planned columns of the records that may be seen and for which a condition holds.
+
+        ``order`` has names of fields, `-name` descends, `a.b` is a field of the record that `a`
+        names; the key ends all ties, and without a name the list has the object's own order. What is
+        asked of other records is asked of those that may be seen: raises Refused where none may.
+        """
+        return reading.find(self, self.object(element), show, where, order, page)
+
+    def count(self, element: str, where: Condition = EVERY) -> int:
+        """How many such records there are. Raises Refused as `find`."""
+        return reading.count(self, self.object(element), where)
 
     def settle(self) -> None:
         """Store what waits; raises Refused for the first that cannot be stored."""

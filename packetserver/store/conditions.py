@@ -216,5 +216,6 @@ def _field(path: str, scope: Scope) -> ColumnElement[Any]:
     if reference is None:
         raise KeyError(f"{scope.object.element}.{name} is no reference")
     other = scope.another(reference)
-    found = select(_field(rest, other)).where(other.key == scope.field_column(name))
+    seen = scope.seen(other.name, other.table, other.stored_column(rest))
+    found = select(_field(rest, other)).where(other.key == scope.field_column(name), *seen)
     return found.correlate_except(other.table).scalar_subquery()

@@ -61,6 +61,11 @@ class Scope:
             raise KeyError(f"{self.object.element} stores no field {name}")
         return self.table.c[found.column]
 
+    def stored_column(self, name: str) -> str:
+        """The name of the column of a field, empty for one that is not stored or reached by a path."""
+        found = self.object.field(name)
+        return "" if found is None else found.column or ""
+
     @property
     def key(self) -> ColumnElement[Any]:
         """The key column of the object, or of the table."""
@@ -92,7 +97,7 @@ class Scope:
         is_name = column in {described.fields[each].column for each in described.known_by}
         see = self.sight.of_names if is_name else self.sight.of_rows
         condition = see(described.element)
-        scope = replace(self, object=described, table=table, rows_of="")
+        scope = replace(self, object=described, table=table, rows_of="", sight=ALL_SEEING)
         return [] if condition == EVERY else [sql(condition, scope)]
 
     def other(self, table: str) -> FromClause:

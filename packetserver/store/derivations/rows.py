@@ -28,7 +28,7 @@ from packetserver.catalogue.model import Field, Named
 from packetserver.store.conditions import OPERANDS
 from packetserver.store.derived import DERIVATIONS, Derived, derivation, present
 from packetserver.store.guid_columns import is_guid, own_guid
-from packetserver.store.scope import Scope, reference_path
+from packetserver.store.scope import Scope, reference_field, reference_path
 
 
 def reading(scope: Scope, name: str) -> Derived:
@@ -48,14 +48,28 @@ def reading(scope: Scope, name: str) -> Derived:
 
 
 def value_column(scope: Scope, name: str) -> ColumnElement[Any]:
-    """The one column behind a field, stored or derived.
+    """The one column behind a field, stored or derived; `a.b` is a field of the record that `a` names.
 
     Raises KeyError for a field that is shaped out of several, or out of none.
     """
+    first, _, rest = name.partition(".")
+    if rest:
+        return _value_beside(scope, first, rest)
     derived = reading(scope, name)
     if derived.show is not None or len(derived.columns) != 1:
         raise KeyError(f"{scope.object.element}.{name} is more than a column")
     return derived.columns[0]
+
+
+def _value_beside(scope: Scope, first: str, rest: str) -> ColumnElement[Any]:
+    reference = reference_field(scope, first)
+    if reference is None:
+        raise KeyError(f"{scope.object.element} has no reference {first}")
+    other = scope.another(reference.references or "")
+    seen = scope.seen(other.name, other.table, other.stored_column(rest))
+    found = select(value_column(other, rest)).select_from(other.table)
+    found = found.where(other.key == scope.field_column(reference.name), *seen)
+    return found.correlate_except(other.table).scalar_subquery()
 
 
 def _shown(operand: Shown, scope: Scope) -> ColumnElement[Any]:
