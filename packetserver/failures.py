@@ -37,6 +37,8 @@ class Kind(enum.Enum):
     """Another record has what must be this one's alone."""
     IN_USE = "in_use"
     """The record is needed, and has to stay."""
+    NOT_READABLE = "not_readable"
+    """A field by which nothing can be found or ordered: it is secret, or made of what is hidden."""
     LIMIT = "limit"
     """It is more than the server does for one request."""
     NOT_AUTHORIZED = "not_authorized"

@@ -184,6 +184,37 @@ def odd_boolean(true_texts: Iterable[str]) -> FieldType:
     return FieldType("boolean", "false", read, write_boolean)
 
 
+def misfit(kind: str, value: object) -> str | None:
+    """Why a value is none of a stored type, in the words of what cannot be read; None when it is.
+
+    A value of the type has a text that is read back as itself, so every protocol can be given it.
+    """
+    check, reason = _VALUES[kind]
+    if not check(value):
+        return reason
+    if kind == "integer" and value not in _INTEGER_RANGE:
+        return "out of range"
+    if kind == "text" and _NOT_XML.search(str(value)):
+        return "a character that XML cannot carry"
+    return None
+
+
+def _is_number(value: object) -> bool:
+    return type(value) is float and not math.isnan(value)
+
+
+_VALUES: Mapping[str, tuple[Callable[[object], bool], str]] = {
+    "integer": (lambda value: type(value) is int, "not an integer"),
+    "double": (lambda value: type(value) is int or _is_number(value), "not a number"),
+    "boolean": (lambda value: type(value) is bool, "not a boolean"),
+    "text": (lambda value: isinstance(value, str), "not a text"),
+    "timestamp": (
+        lambda value: isinstance(value, datetime) and value.tzinfo is None,
+        "not a time of the server's own zone",
+    ),
+    "date": (lambda value: type(value) is date, "not a date"),
+}
+
 TYPES: Mapping[str, FieldType] = MappingProxyType(
     {
         **{

@@ -14,8 +14,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from packetserver.catalogue.model import Catalogue, Filter, Named, ObjectType
-from packetserver.records.rules import LENGTH_EXCEEDED
 from packetserver.records.rules.values import NO_ADDRESS
+from packetserver.records.writing import LENGTH_EXCEEDED
 
 Phrases = Mapping[str, str]
 

@@ -64,6 +64,7 @@ def add(
     found = ADDITIONS.get((element, name))
     if found is None:
         raise because(f"{element} has no {name}", kind=Kind.UNKNOWN)
+    given.check(described)
     identity = identity_of(described, key)
     stored = demand_of_stored(records, described, ADD, identity, given.values, lock=Strength.CHANGE)
     if stored is None:

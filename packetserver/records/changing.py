@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from packetserver.catalogue.model import NOW, Field, ObjectType
 from packetserver.failures import Failure, Kind, Refused, unfit
 from packetserver.records import effects
-from packetserver.records.creating import column_value, force_to_user, stamp
+from packetserver.records.creating import column_value, create, force_to_user, stamp
 from packetserver.records.permissions import demand_as_changed, demand_of_stored
 from packetserver.records.references import check_references
 from packetserver.records.rules import CHANGE, REQUIRED, validate
@@ -26,7 +26,7 @@ from packetserver.records.writing import (
 from packetserver.store.belonging import Belongings
 from packetserver.store.files import VERSIONS, release
 from packetserver.store.plans import Plan
-from packetserver.store.row_locks import Strength
+from packetserver.store.row_locks import Strength, take_turn_for
 from packetserver.store.rows import Rows
 from packetserver.sync.guids import element_id
 
@@ -48,6 +48,7 @@ def change(
     if described.table is None:
         reason = f"{described.element} cannot be changed"
         raise Refused(Failure(Kind.UNSUPPORTED, described.element, reason=reason))
+    given.check(described)
     identity = identity_of(described, key)
     stored = demand_of_stored(
         records, described, EDIT, identity, given.values, lock=Strength.CHANGE
@@ -63,6 +64,26 @@ def change(
     _change(writing, identity, before)
     key_value = next(iter(identity.values()))
     return Written(described, identity, key_value, before=before, stored=stored)
+
+
+def put(
+    records: Records, described: ObjectType, by: Mapping[str, Any], given: Given, how: How
+) -> Written:
+    """See Records.put."""
+    table, key = described.table, described.key
+    fields = [(described.field(name), value) for name, value in by.items()]
+    columns = {each.column or "": value for each, value in fields if each is not None}
+    if table is None or key is None or len(columns) < len(fields) or not fields:
+        reason = f"{described.element} cannot be put"
+        raise Refused(Failure(Kind.UNSUPPORTED, described.element, reason=reason))
+    take_turn_for(records.rows.connection, table, columns)
+    trashed = described.trashed_column
+    present = columns if trashed is None else {**columns, trashed: None}
+    found = records.rows.value(table, key.column or "", present)
+    if found is not None:
+        return change(records, described, found, given, how)
+    given.values.update(by)
+    return create(records, described, given, how)
 
 
 def remove(

@@ -35,6 +35,7 @@ def create(
 ) -> Written:
     """See Records.create."""
     demand_creation(records, described)
+    given.check(described)
     if how.forced:
         force_to_user(records, described, given, is_new=True)
     writing = Writing(records, described, given, None, how)

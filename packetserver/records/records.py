@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -15,7 +15,7 @@ from packetserver.records.preferences import Preferences
 from packetserver.records.rights import Held, Rights
 from packetserver.records.writing import ALL, Given, How, Seen, Written
 from packetserver.security.principal import Principal
-from packetserver.store.lists import WHOLE, Page
+from packetserver.store.lists import WHOLE, Page, Selection
 from packetserver.store.parameters import CLIENT, NO_CLIENT, PRESENT, READER
 from packetserver.store.plans import Plan, Row
 from packetserver.store.row_locks import TouchedRows
@@ -116,25 +116,39 @@ class Records:
         """
         return reading.retrieve(self, self.object(element), key, show, given or {})
 
+    def put(self, element: str, by: Mapping[str, Any], given: Given, how: How = ALL) -> Written:
+        """The record that has these values alone: it is changed, or else created with them, too.
+
+        However many do so at once, there is one such record; also where it may not be seen, and
+        then cannot be changed either.
+        """
+        return changing.put(self, self.object(element), by, given, how)
+
+    def selection(
+        self, element: str, where: Condition = EVERY, order: Sequence[str] = ()
+    ) -> Selection:
+        """The records for which a condition holds, as far as the principal may see them.
+
+        Fields are those of the object, also `a.b` through a reference; in the order a `-` before
+        one descends, and the key ends all ties. Raises Refused: DENIED when none may be seen,
+        UNKNOWN for a field that is not there, NOT_READABLE for one that tells of what is hidden.
+        """
+        return reading.selection(self, self.object(element), where, order)
+
     def find(
         self,
         element: str,
         show: Plan,
         where: Condition = EVERY,
-        order: tuple[str, ...] = (),
+        order: Sequence[str] = (),
         page: Page = WHOLE,
     ) -> Iterator[Row]:
-        """The planned columns of the records that may be seen and for which a condition holds.
-
-        ``order`` has names of fields, `-name` descends, `a.b` is a field of the record that `a`
-        names; the key ends all ties, and without a name the list has the object's own order. What is
-        asked of other records is asked of those that may be seen: raises Refused where none may.
-        """
-        return reading.find(self, self.object(element), show, where, order, page)
+        """The planned columns of a selection's records, streamed; close it before its end, or read on."""
+        return self.rows.select(self.selection(element, where, order), show, page)
 
     def count(self, element: str, where: Condition = EVERY) -> int:
-        """How many such records there are. Raises Refused as `find`."""
-        return reading.count(self, self.object(element), where)
+        """How many records a selection has."""
+        return self.rows.count(self.selection(element, where))
 
     def settle(self) -> None:
         """Store what waits; raises Refused for the first that cannot be stored."""

@@ -9,11 +9,15 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from packetserver.catalogue.model import NOW, Field, ObjectType
+from packetserver.catalogue.types import misfit
+from packetserver.failures import Failure, Kind, Refused
 from packetserver.store.plans import Row
 from packetserver.store.rows import Rows
 
 if TYPE_CHECKING:
     from packetserver.records.records import Records
+
+LENGTH_EXCEEDED = "Length limit exceeded"
 
 Identity = dict[str, Any]
 """The columns and values that single out a record."""
@@ -44,12 +48,47 @@ class Given:
     controls: dict[str, Any] = field(default_factory=dict)
     unread: list[tuple[str, str]] = field(default_factory=list)
     dropped: list[tuple[str, str]] = field(default_factory=list)
+    is_read: bool = False
+    """Whether the values were read as their fields' types already."""
     names: dict[str, str] = field(default_factory=dict)
     """What fields are called by whoever gives their values, where that is not their name."""
 
     def called(self, name: str) -> str:
         """What a field is called in what its sender is told."""
         return self.names.get(name, name)
+
+    def check(self, described: ObjectType) -> None:
+        """Take values that are not of their fields' types for unread.
+
+        Raises Refused (UNKNOWN) for fields and controls that the object does not have.
+        """
+        if self.is_read:
+            return
+        unknown = [name for name in self.values if name not in described.fields]
+        unknown += [name for name in self.controls if name not in described.controls]
+        if unknown:
+            raise Refused(*(_unknown(described, each) for each in unknown))
+        for name, value in list(self.values.items()):
+            found = described.fields[name]
+            reason = _fault(found, value)
+            if reason is not None:
+                del self.values[name]
+                self.unread.append((self.called(name), reason))
+            elif value is not None and found.is_empty(value):
+                self.values[name] = None
+        self.is_read = True
+
+
+def _fault(field: Field, value: object) -> str | None:
+    """Why a value cannot be one of a field, None when it can."""
+    if value is None:
+        return None
+    is_long = isinstance(value, str) and len(value) > (field.max_length or len(value))
+    return misfit(field.type.name, value) or (LENGTH_EXCEEDED if is_long else None)
+
+
+def _unknown(described: ObjectType, name: str) -> Failure:
+    return Failure(Kind.UNKNOWN, described.element, None, name, "there is no such field")
 
 
 @dataclass(frozen=True, slots=True)

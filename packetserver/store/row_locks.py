@@ -103,6 +103,16 @@ def take_turn(connection: Connection) -> None:
             raise
 
 
+def take_turn_for(connection: Connection, table: str, identity: Mapping[str, Any]) -> None:
+    """Wait until nobody else makes a row with these values, and keep others waiting until the end.
+
+    SQLite's writers wait for each other already.
+    """
+    if connection.dialect.name == "postgresql":
+        row = Row(table, tuple(identity), tuple(identity.values()))
+        connection.execute(select(func.pg_advisory_xact_lock(*_queue_of(row))))
+
+
 def _queue_of(row: Row) -> tuple[int, int]:
     """The numbers of the advisory lock that stands for a row."""
     texts = repr(row[:2]), repr(row.values)

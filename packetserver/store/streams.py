@@ -20,12 +20,15 @@ class Streams:
     def rows(
         self, connection: Connection, statement: Select[Any], parameters: Mapping[str, Any]
     ) -> Iterator[Row[Any]]:
-        """The rows of a statement. Whoever does not read them to the end calls `end`."""
+        """The rows of a statement. Whoever does not read them to the end closes this, or calls `end`."""
         streamed = statement.execution_options(yield_per=PAGE_OF_ROWS)
         result = connection.execute(streamed, parameters)
         self._open[result] = None
-        yield from result
-        self._open.pop(result, None)
+        try:
+            yield from result
+        finally:
+            self._open.pop(result, None)
+            result.close()
 
     @property
     def is_open(self) -> bool:

@@ -17,7 +17,6 @@ from watching import told_of_statements
 from packetserver.protocols.packet.packet import Options, Packet, Transaction
 from packetserver.protocols.packet.process import Engine
 from packetserver.records.opening import load_schema, preferences_of
-from packetserver.records.service import Service
 from packetserver.security.authentication import Authenticator
 from packetserver.security.credentials import Credentials
 from packetserver.security.remembered import RememberedCredentials
@@ -97,8 +96,6 @@ def open_gate(
     memory = RememberedCredentials(remembered)
     authenticator = Authenticator(given, memory, seconds or (lambda: 0.0), hasher=hasher)
     with contextlib.closing(Database(url, "America/New_York")) as database:
-        gate = Gate(
-            Engine(Service(database, load_schema(), authenticator, preferences)), clock, hasher
-        )
+        gate = Gate(Engine(database, load_schema(), authenticator, preferences), clock, hasher)
         with told_of_statements(database.engine, gate.statements.append):
             yield gate

@@ -19,8 +19,8 @@ from packetserver.protocols.packet.names import (
 )
 from packetserver.protocols.packet.packet import Property
 from packetserver.protocols.packet.unheeded import FIELD, dropped, unknown
-from packetserver.records.rules import LENGTH_EXCEEDED, REQUIRED
-from packetserver.records.writing import Given
+from packetserver.records.rules import REQUIRED
+from packetserver.records.writing import LENGTH_EXCEEDED, Given
 from packetserver.store.guid_columns import GUID, is_mappable, map_element
 from packetserver.sync.guids import Mapped
 
@@ -33,6 +33,7 @@ class Draft(Given):
     """
 
     object: ObjectType = field(kw_only=True)
+    is_read: bool = True
     texts: dict[str, str] = field(default_factory=dict)
 
     @property

@@ -19,9 +19,9 @@ from packetserver.protocols.packet.failures import DENIED
 from packetserver.records.permissions import demand, denied
 from packetserver.records.preferences import Preferences
 from packetserver.records.records import Records
-from packetserver.records.rules import LENGTH_EXCEEDED, REQUIRED
+from packetserver.records.rules import REQUIRED
 from packetserver.records.ways import ADD
-from packetserver.records.writing import Given, How
+from packetserver.records.writing import LENGTH_EXCEEDED, Given, How
 from packetserver.security import audit
 from packetserver.security.audit import proved
 from packetserver.security.credentials import Credentials

@@ -26,7 +26,6 @@ AT_INSERT = "insert"
 """The rules that an insert keeps even while validation is off (schemas: `at`)."""
 
 REQUIRED = "Required Field"
-LENGTH_EXCEEDED = "Length limit exceeded"
 
 
 RuleFunction = Callable[[Writing, str, Named], Sequence[str]]

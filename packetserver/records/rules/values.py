@@ -13,7 +13,6 @@ from packetserver.catalogue.model import NAME, Named
 from packetserver.catalogue.types import TYPES
 from packetserver.errors import ValueNotOfType
 from packetserver.records.rules import (
-    LENGTH_EXCEEDED,
     any_given,
     broken_when,
     given_value,
@@ -23,7 +22,7 @@ from packetserver.records.rules import (
     is_given,
     looked_at,
 )
-from packetserver.records.writing import Writing
+from packetserver.records.writing import LENGTH_EXCEEDED, Writing
 
 
 @broken_when("required")

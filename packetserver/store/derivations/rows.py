@@ -61,6 +61,15 @@ def value_column(scope: Scope, name: str) -> ColumnElement[Any]:
     return derived.columns[0]
 
 
+def has_one_column(scope: Scope, name: str) -> bool:
+    """Whether a field is read from one column, and not shaped out of several, or out of none."""
+    found = scope.object.field(name)
+    if found is None or (found.column is None and found.derived is None):
+        return False
+    derived = reading(scope, name)
+    return derived.show is None and len(derived.columns) == 1
+
+
 def _value_beside(scope: Scope, first: str, rest: str) -> ColumnElement[Any]:
     reference = reference_field(scope, first)
     if reference is None:
