@@ -167,16 +167,20 @@ def row(both: Both, element: str, key: int) -> dict[str, Any]:
 
 
 def test_what_a_line_creates_is_what_a_packet_creates(both: Both) -> None:
-    compared = 0
+    compared, everybody = 0, both.principal(CLIENT)
     for element in STORED:
         described = CATALOGUE.objects[element]
         if described.key is None or described.key.type.name != "integer" or described.names:
             continue
         new = {**both.maker.needed(element), **both.maker.wire_only(element)}
         asked = {"do": "create", "object": element, "validate": False, **both.split(element, new)}
-        by_line = row(both, element, both.ask(asked)[0]["key"])
+        (created,) = both.ask(asked, principal=everybody)
+        assert "key" in created, (element, created)
+        by_line = row(both, element, created["key"])
         answers = [
-            Driver(both.engine).one(element, "insert", new, [described.key.name], validate=False)
+            Driver(both.engine, CLIENT).one(
+                element, "insert", new, [described.key.name], validate=False
+            )
             for _ in range(2)
         ]
         one, other = (row(both, element, int(each.records[0].texts[0])) for each in answers)
