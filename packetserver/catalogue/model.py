@@ -285,6 +285,14 @@ class ObjectType:
         """The field of a wire name, in either case of its first letter, or of an alias of it."""
         return self._by_wire_name.get(name)
 
+    def reference(self, name: str) -> Field | None:
+        """The stored reference that `a` of `a.b` means: the field `a` itself, or `aId`."""
+        for candidate in (name, f"{name}Id"):
+            found = self.field(candidate)
+            if found is not None and found.references is not None and found.column is not None:
+                return found
+        return None
+
     def stored_in(self, column: str) -> Field | None:
         """The first field that shows a column, None when none does."""
         return self._by_column.get(column)

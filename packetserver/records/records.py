@@ -17,7 +17,7 @@ from packetserver.records.writing import ALL, Given, How, Seen, Written
 from packetserver.security.principal import Principal
 from packetserver.store.lists import WHOLE, Page, Selection
 from packetserver.store.parameters import CLIENT, NO_CLIENT, PRESENT, READER
-from packetserver.store.plans import Plan, Row
+from packetserver.store.plans import Asked, Plan, Row
 from packetserver.store.row_locks import TouchedRows
 from packetserver.store.rows import Rows
 from packetserver.store.schema import Schema
@@ -70,9 +70,14 @@ class Records:
             raise Refused(Failure(Kind.UNKNOWN, element, reason=f"there is no object {element}"))
         return found
 
-    def plan(self, element: str, names: tuple[str, ...]) -> Plan:
-        """How fields of an object are read, as far as they tell of rows that may be seen."""
-        return self.rights.plan(element, names)
+    def plan(self, element: str, asked: Sequence[Asked]) -> Plan:
+        """How what is asked of an object's records is read, as far as it tells of what may be seen.
+
+        Fields are asked for by name, `a.b` is a stored field of the record that `a` names, and a
+        `ClientId` (store.plans) what the client calls one. Raises Refused (UNKNOWN) for what cannot
+        be read.
+        """
+        return self.rights.plan(element, tuple(asked))
 
     def opens(self, element: str, verb: str) -> Condition:
         """To which records of an object the principal may do this: EVERY, NOTHING or some."""

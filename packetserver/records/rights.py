@@ -12,7 +12,7 @@ from packetserver.catalogue.conditions import EVERY, Condition
 from packetserver.records.ways import BY_CLIENT, FREE, THROUGH_CLIENT, UNNAMED, VIEW, Ways
 from packetserver.security.principal import VERBS, Principal
 from packetserver.store.direct import Direct
-from packetserver.store.plans import Plan
+from packetserver.store.plans import Asked, Plan
 from packetserver.store.rows import Rows
 from packetserver.store.schema import Schema
 from packetserver.store.sight import ALL_SEEING, LookedAt, Sight
@@ -183,12 +183,12 @@ class Rights:
             return EVERY
         return ways_of(self.schema).unhidden(element, hierarchy=self.policy.hierarchy)
 
-    def plan(self, element: str, names: tuple[str, ...]) -> Plan:
+    def plan(self, element: str, asked: tuple[Asked, ...]) -> Plan:
         """How fields of an object are read, as far as they tell of rows that may be seen."""
-        sight = self.sight(self.schema.looked_at(element, names))
+        sight = self.sight(self.schema.looked_at(element, asked))
         if sight is ALL_SEEING:
-            return self.schema.plan(element, names)
-        return self.schema.plan_seen(element, names, sight)
+            return self.schema.plan(element, asked)
+        return self.schema.plan_seen(element, asked, sight)
 
     def sight(self, looked_at: LookedAt) -> Sight:
         """What may be seen of that: the same for all who hold the same of what opens it."""

@@ -18,23 +18,19 @@ from sqlalchemy import (
     select,
 )
 
-from packetserver.catalogue.model import Catalogue, Field, ObjectType, other_case
+from packetserver.catalogue.model import Catalogue, Field, ObjectType
 from packetserver.store.derived import DERIVATIONS
 from packetserver.store.parameters import client
-from packetserver.store.scope import Scope, reference_field
+from packetserver.store.scope import Scope
 
 UNMAPPED = -1
-"""The guid of a record that the client does not know (PROTOCOL.md 4.7)."""
+"""The client's id of a record that it does not know (PROTOCOL.md 4.7)."""
 
 GUID = "guid"
-GUIDS = frozenset({GUID, other_case(GUID)})
+"""What the filter by the client's id of a record is called, and what packets call that id."""
+
 SYSTEM = 4
 """The systemId whose map is the catalogue (PROTOCOL.md 3.1)."""
-
-
-def is_guid(name: str) -> bool:
-    """Whether a property is the client's own id of the record, in either case of its first letter."""
-    return name in GUIDS
 
 
 def map_element(described: ObjectType) -> str:
@@ -75,64 +71,40 @@ def own_guid(scope: Scope) -> ColumnElement[Any] | None:
     return _mapped(scope, map_element(scope.object), scope.key)
 
 
-def asked_guid(scope: Scope, name: str) -> ColumnElement[Any] | None:
-    """What a meta property asks of the map (PROTOCOL.md 3.5); None when it reads as empty.
+def client_id(scope: Scope, of: str | None, element: str | None) -> ColumnElement[Any] | None:
+    """The client's id of the record that the field ``of`` names, by default of the record itself.
 
-    The forms are `xGuid`, `f^tGuid`, `f^${c}Guid` and `a.guid`.
+    ``element`` is the list whose map is meant, by default that of what the field refers to. It is
+    empty where the field refers to nothing. None for what can be no client's: a field that is no
+    reference, and one that takes more than one column to tell.
     """
-    first, separator, rest = name.partition("^")
-    if separator:
-        return _by_notation(scope, first, rest)
-    path, separator, last = name.partition("." if "." in name else "_")
-    if separator and is_guid(last):
-        return _of_sub_object(scope, path)
-    if name.endswith("Guid"):
-        return _by_field(scope, f"{name.removesuffix('Guid')}Id", name.removesuffix("Guid"))
-    return None
-
-
-def _by_notation(scope: Scope, field_name: str, notation: str) -> ColumnElement[Any] | None:
-    if not notation.endswith("Guid"):
+    if of is None:
+        return own_guid(scope)
+    found = scope.object.field(of)
+    record = None if found is None else _value(scope, found)
+    if found is None or record is None:
         return None
-    name = notation.removesuffix("Guid")
-    if not name.startswith("${"):
-        return _by_field(scope, field_name, name)
-    found = scope.object.field(field_name)
-    return None if found is None else _by_choice(scope, found)
-
-
-def _by_field(scope: Scope, field_name: str, name: str) -> ColumnElement[Any] | None:
-    """What holds no number names no record, whatever the field is called."""
-    element, found = list_of(scope.catalogue, name), scope.object.field(field_name)
-    if found is None or found.type.name != "integer":
+    if element is None and found.references_by is not None:
+        return _by_choice(scope, found, record)
+    if element is None and found.references is not None:
+        element = map_element(scope.catalogue.objects[found.references])
+    if element is None:
         return None
-    record = _value(scope, found)
-    return None if element is None or record is None else _mapped(scope, element, record)
+    return case((record.is_not(None), _mapped(scope, element, record)), else_=null())
 
 
-def _by_choice(scope: Scope, found: Field) -> ColumnElement[Any] | None:
+def _by_choice(scope: Scope, found: Field, record: ColumnElement[Any]) -> ColumnElement[Any] | None:
     """A reference whose object is the record's own to say; empty where it refers to none."""
-    choice, record = found.references_by, _value(scope, found)
+    choice = found.references_by
     deciding = scope.object.field(choice.field) if choice is not None else None
     value = _value(scope, deciding) if deciding is not None else None
-    if choice is None or record is None or value is None:
+    if choice is None or value is None:
         return None
     whens = [
         (value == code, _mapped(scope, map_element(scope.catalogue.objects[element]), record))
         for code, element in choice.elements.items()
     ]
     return case(*whens, else_=null())
-
-
-def _of_sub_object(scope: Scope, name: str) -> ColumnElement[Any] | None:
-    """`a.guid`: empty while the record refers to nothing."""
-    found = reference_field(scope, name)
-    if found is None or found.references is None or found.column is None:
-        return None
-    referenced = scope.catalogue.objects[found.references]
-    element = list_of(scope.catalogue, name) or map_element(referenced)
-    record = scope.column(found.column)
-    return case((record.is_not(None), _mapped(scope, element, record)), else_=null())
 
 
 def _mapped(scope: Scope, element: str, record: ColumnElement[Any]) -> ColumnElement[Any]:

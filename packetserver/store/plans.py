@@ -1,72 +1,91 @@
-"""How the fields that a client asks for are read: worked out once, used for every record."""
+"""How fields that are asked for are read: worked out once, used for every record."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import date, datetime
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 from sqlalchemy import ColumnElement
 
-from packetserver.catalogue.model import Field, other_case
-from packetserver.store.derived import DERIVATIONS, Derived
-from packetserver.store.guid_columns import asked_guid, is_guid, own_guid
-from packetserver.store.scope import Scope, reference_field
+from packetserver.catalogue.model import Field
+from packetserver.failures import Failure, Kind, Refused
+from packetserver.store.derived import DERIVATIONS
+from packetserver.store.guid_columns import client_id
+from packetserver.store.scope import Scope
 
 Row = Sequence[Any]
-Writer = Callable[[Row], str]
-Show = Callable[[Any], str]
+
+
+@dataclass(frozen=True, slots=True)
+class ClientId:
+    """What the client that asks calls the record itself, or the one that the field ``of`` names.
+
+    It is read from the map of the list ``element``; by default from that of what is referred to.
+    """
+
+    of: str | None = None
+    element: str | None = None
+
+
+Asked = str | ClientId
+"""What can be asked of a record: a field by its name, `a.b` for a stored one of what `a` names."""
+
+
+def _date(value: date) -> date:
+    return value.date() if isinstance(value, datetime) else value
+
+
+_OF_TYPE: Mapping[str, Callable[[Any], Any]] = MappingProxyType(
+    {"integer": int, "double": float, "boolean": bool, "text": str, "date": _date}
+)
+"""By the name of a type, what makes its value of what a database gives, which may be wider."""
 
 
 class Cell(NamedTuple):
-    """How one text is made: by ``write``, or of the column at ``place``, ``unset`` when empty."""
+    """Where in a row the value of one thing stands that is asked for.
 
-    write: Writer | None
-    place: int = 0
-    show: Show = str
-    unset: str = ""
+    It is at the first of the ``places``, or what ``shape`` makes of the values at all of them; there
+    is none where there is neither, as for a secret. The ``field`` is the one that is read, None for
+    a client's id.
+    """
+
+    places: tuple[int, ...]
+    field: Field | None
+    shape: Callable[..., Any] | None = None
+
+    def value(self, row: Row) -> Any:
+        """The value, of the field's type; None for nothing."""
+        values = [row[place] for place in self.places]
+        found = next(iter(values), None) if self.shape is None else self.shape(*values)
+        if found is None or self.field is None:
+            return found
+        as_typed = _OF_TYPE.get(self.field.type.name)
+        return found if as_typed is None else as_typed(found)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Plan:
-    """The columns to select, and how a row of them becomes the texts of a record.
+    """The columns to select for what is ``asked``, and where in them the ``cells`` of that stand.
 
-    A plan is equal to itself alone, so that statements can be kept by it.
-
-    ``names`` are the elements of a record, each of which has exactly one text (PROTOCOL.md 4.7).
-    It ``is_stored`` when columns of the object's own table are enough.
+    A plan is equal to itself alone, so that statements can be kept by it. It ``is_stored`` when
+    columns of the object's own table are enough.
     """
 
-    names: tuple[str, ...]
+    asked: tuple[Asked, ...]
     columns: tuple[ColumnElement[Any], ...]
     cells: tuple[Cell, ...]
     is_stored: bool
-    guid_places: tuple[int, ...]
-    unknown: tuple[str, ...] = ()
-    """The properties that mean nothing, and read as empty."""
 
-    def texts(self, row: Row, guid: str | None = None) -> list[str]:
-        """The texts of a record, in the order of the names.
+    def values(self, row: Row) -> dict[Asked, Any]:
+        """The values of a record by what was asked: those of fields by the fields' names.
 
-        ``guid`` is what a client calls the record, where it has just said so; otherwise the map
-        is asked.
+        They are numbers, booleans, texts, dates and times without a zone, None for nothing. Whoever
+        shows many records looks at the cells instead.
         """
-        # Written out, for a call for each value would cost more than all else in a list.
-        texts = [
-            write(row)
-            if write is not None
-            else unset
-            if (value := row[place]) is None
-            else show(value)
-            for write, place, show, unset in self.cells
-        ]
-        if guid is not None:
-            for place in self.guid_places:
-                texts[place] = guid
-        return texts
-
-
-EMPTY = Cell(lambda _row: "")
+        return {asked: cell.value(row) for asked, cell in zip(self.asked, self.cells, strict=True)}
 
 
 class JustStored(NamedTuple):
@@ -78,98 +97,60 @@ class JustStored(NamedTuple):
 
 
 class _Planner:
-    def __init__(self) -> None:
+    def __init__(self, scope: Scope) -> None:
+        self.scope = scope
         self.columns: list[ColumnElement[Any]] = []
         self.is_stored = True
-        self.unknown: list[str] = []
 
-    def add(self, column: ColumnElement[Any]) -> int:
-        self.columns.append(column)
-        return len(self.columns) - 1
+    def add(self, *columns: ColumnElement[Any]) -> tuple[int, ...]:
+        self.columns += columns
+        return tuple(range(len(self.columns) - len(columns), len(self.columns)))
 
-    def cell(self, scope: Scope, name: str) -> Cell:
-        found = self.known_cell(scope, name) or self.known_cell(scope, other_case(name))
-        if found is None:
-            self.unknown.append(name)
-        return found or EMPTY
+    def cell(self, asked: Asked) -> Cell:
+        if isinstance(asked, ClientId):
+            return self.client_cell(asked)
+        first, separator, rest = asked.partition(".")
+        return self.cell_beside(first, rest) if separator else self.field_cell(asked)
 
-    def known_cell(self, scope: Scope, name: str) -> Cell | None:
-        if is_guid(name):
-            return self.guid_cell(own_guid(scope))
-        field = scope.object.field(name)
-        if field is not None:
-            return self.field_cell(scope, field)
-        guid = asked_guid(scope, name)
-        return self.path_cell(scope, name) if guid is None else self.guid_cell(guid)
-
-    def guid_cell(self, column: ColumnElement[Any] | None) -> Cell:
-        if column is None:
-            return EMPTY
-        self.is_stored = False
-        return Cell(None, self.add(column))
-
-    def field_cell(self, scope: Scope, field: Field) -> Cell:
+    def field_cell(self, name: str) -> Cell:
+        field = self.scope.object.field(name)
+        if field is None:
+            raise self.unknown(name)
         if field.secret:
-            return EMPTY
+            return Cell((), field)
         named = field.derived or field.shown
-        if named is not None:
-            self.is_stored = False
-            return self.derived_cell(field, DERIVATIONS[named.name](scope, field, named))
-        place = self.add(scope.column(field.column or ""))
-        return Cell(None, place, field.type.write, field.unset)
-
-    def derived_cell(self, field: Field, derived: Derived) -> Cell:
-        places = [self.add(column) for column in derived.columns]
-        write, unset, show = field.type.write, field.unset, derived.show
-
-        def text(row: Row) -> str:
-            values = [row[place] for place in places]
-            value = values[0] if show is None else show(*values)
-            return unset if value is None else write(value)
-
-        return Cell(text)
-
-    def path_cell(self, scope: Scope, name: str) -> Cell | None:
-        """`a.b` or `a_b`: a field of the record that the field `a` names (PROTOCOL.md 3.5)."""
-        first, separator, rest = name.partition("." if "." in name else "_")
-        reference = reference_field(scope, first) if separator else None
-        if reference is None:
-            return None
-        target = scope.catalogue.objects[reference.references or ""]
-        field = target.field(rest)
-        if target.table is None or field is None or field.column is None:
-            return None
-        if field.secret:
-            return EMPTY
+        if named is None:
+            return Cell(self.add(self.scope.column(field.column or "")), field)
         self.is_stored = False
-        column = scope.referenced(reference.name, field.column)
-        return Cell(None, self.add(column), field.type.write)
+        derived = DERIVATIONS[named.name](self.scope, field, named)
+        return Cell(self.add(*derived.columns), field, derived.show)
+
+    def cell_beside(self, first: str, rest: str) -> Cell:
+        reference = self.scope.object.reference(first)
+        if reference is None:
+            raise self.unknown(first)
+        field = self.scope.catalogue.objects[reference.references or ""].field(rest)
+        if field is None or field.column is None:
+            raise self.unknown(f"{first}.{rest}")
+        if field.secret:
+            return Cell((), field)
+        self.is_stored = False
+        return Cell(self.add(self.scope.referenced(reference.name, field.column)), field)
+
+    def client_cell(self, asked: ClientId) -> Cell:
+        column = client_id(self.scope, asked.of, asked.element)
+        if column is None:
+            raise self.unknown(asked.of)
+        self.is_stored = False
+        return Cell(self.add(column), None)
+
+    def unknown(self, name: str | None) -> Refused:
+        reason = "there is nothing to read by that name"
+        return Refused(Failure(Kind.UNKNOWN, self.scope.object.element, field=name, reason=reason))
 
 
-def build_plan(scope: Scope, names: Sequence[str]) -> Plan:
-    """The plan for a list of meta properties; a property that is unknown reads as empty."""
-    planner = _Planner()
-    elements = output_elements(names)
-    cells = tuple(planner.cell(scope, name) for name in elements.values())
-    return Plan(
-        names=tuple(elements),
-        columns=tuple(planner.columns),
-        cells=cells,
-        is_stored=planner.is_stored,
-        guid_places=tuple(place for place, each in enumerate(elements) if is_guid(each)),
-        unknown=tuple(planner.unknown),
-    )
-
-
-def output_elements(names: Sequence[str]) -> dict[str, str]:
-    """The elements that meta properties are answered in, each with the property.
-
-    One element that is asked for twice stands where it was asked for first, and shows what was
-    asked for last.
-    """
-    return {output_name(name): name for name in names}
-
-
-def output_name(name: str) -> str:
-    """The element that a property is answered in: `orgId` for `orgId^accountGuid`."""
-    return name.partition("^")[0]
+def build_plan(scope: Scope, asked: Sequence[Asked]) -> Plan:
+    """The plan for what is asked. Raises Refused (UNKNOWN) for what cannot be read."""
+    planner = _Planner(scope)
+    cells = tuple(map(planner.cell, asked))
+    return Plan(tuple(asked), tuple(planner.columns), cells, planner.is_stored)

@@ -13,7 +13,7 @@ from packetserver.store import derivations, specials
 from packetserver.store.derived import DERIVATIONS
 from packetserver.store.field_filters import with_field_filters
 from packetserver.store.lists import Lists
-from packetserver.store.plans import Plan, build_plan
+from packetserver.store.plans import Asked, Plan, build_plan
 from packetserver.store.scope import Scope
 from packetserver.store.sight import ALL_SEEING, LookedAt, Onlooker, Sight
 from packetserver.store.statements import Statements
@@ -52,17 +52,17 @@ class Schema:
             self._scopes[described.element] = found
         return found
 
-    def _plan(self, element: str, names: tuple[str, ...]) -> Plan:
-        return self._plan_seen(element, names, ALL_SEEING)
+    def _plan(self, element: str, asked: tuple[Asked, ...]) -> Plan:
+        return self._plan_seen(element, asked, ALL_SEEING)
 
-    def _plan_seen(self, element: str, names: tuple[str, ...], sight: Sight) -> Plan:
+    def _plan_seen(self, element: str, asked: tuple[Asked, ...], sight: Sight) -> Plan:
         """The plan for whoever sees no more of other rows than that; ``sight`` is a key, too."""
-        return build_plan(self.scope(self.catalogue.objects[element], sight), names)
+        return build_plan(self.scope(self.catalogue.objects[element], sight), asked)
 
-    def _looked_at(self, element: str, names: tuple[str, ...]) -> LookedAt:
+    def _looked_at(self, element: str, asked: tuple[Asked, ...]) -> LookedAt:
         """What a plan looks at beside the object's own records."""
         onlooker = Onlooker()
-        self._plan_seen(element, names, onlooker)
+        self._plan_seen(element, asked, onlooker)
         return onlooker.looked_at
 
 

@@ -16,7 +16,7 @@ from sqlalchemy import (
 )
 
 from packetserver.catalogue.conditions import EVERY
-from packetserver.catalogue.model import Catalogue, Field, ObjectType
+from packetserver.catalogue.model import Catalogue, ObjectType
 from packetserver.store.conditions import sql
 from packetserver.store.sight import ALL_SEEING, Asking, Sight
 
@@ -174,12 +174,3 @@ def reference_path(scope: Scope, path: str) -> ColumnElement[Any]:
     table, and the last is a column there.
     """
     return scope.follow(scope.name, scope.table, path.removeprefix("path:"))
-
-
-def reference_field(scope: Scope, name: str) -> Field | None:
-    """The reference field behind the first half of `a.b`: `a` itself, or `aId`."""
-    for candidate in (name, f"{name}Id"):
-        found = scope.object.field(candidate)
-        if found is not None and found.references is not None and found.column is not None:
-            return found
-    return None

@@ -68,7 +68,8 @@ class World:
         assert described.key is not None
         row = self.records.read(described, plan, {described.key.column or "": key})
         assert row is not None
-        return plan.texts(row)[0]
+        value, field = plan.values(row)["tested"], described.fields["tested"]
+        return field.unset if value is None else field.type.write(value)
 
     def listed(
         self,

@@ -108,7 +108,7 @@ def delete(call: Call) -> None:
     heed_identity_alone(call, draft)
     key = find_key(call, draft)
     plan = call.plan
-    written = call.records.remove(call.object.element, key, draft, plan)
+    written = call.records.remove(call.object.element, key, draft, plan.plan)
     _remember_removal(call, written.identity)
     if written.stored is None:
         _answer_sent(call, DELETED, draft)
@@ -133,7 +133,7 @@ def _insert(call: Call, draft: Draft) -> None:
         return
     wanted, guid = call.output.wanted, sent_guid(call, draft)
     later = call.transaction.inserts_wait and not (wanted or shares_key(call) or guid is not None)
-    show = call.plan if wanted else None
+    show = call.plan.plan if wanted else None
     written = records.create(call.object.element, draft, call.how(later=later), show)
     if written.waits:
         call.output.write(PROCESSED, (), ())
@@ -276,7 +276,7 @@ def _answer_stored(call: Call, action: str, identity: Identity, draft: Draft) ->
     texts: list[str] = []
     if call.output.wanted:
         plan = call.plan
-        row = call.rows.read(call.object, plan, identity)
+        row = call.rows.read(call.object, plan.plan, identity)
         texts = [] if row is None else plan.texts(row, draft.guid or "")
     call.output.write(action, list(call.transaction.elements), texts)
 

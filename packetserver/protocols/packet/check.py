@@ -23,6 +23,7 @@ from packetserver.catalogue.types import FieldType
 from packetserver.errors import PacketError, ValueNotOfType
 from packetserver.protocols.packet.actions import ACTIONS, NAMED_INSERTS
 from packetserver.protocols.packet.decoding import DecodedBody
+from packetserver.protocols.packet.meta import read_meta
 from packetserver.protocols.packet.names import MARKER, OWN_TABLE_INPUTS, KnownNames, known_names
 from packetserver.protocols.packet.transactions import SYSTEM_ELEMENT
 from packetserver.store.schema import Schema
@@ -259,8 +260,7 @@ def _meta_faults(
     document: _Document, meta: etree._Element, described: ObjectType, schema: Schema
 ) -> Iterator[Fault]:
     by_name: dict[str, etree._Element] = {each.text or "": each for each in meta}
-    plan = schema.plan(described.element, tuple(by_name))
-    for name in plan.unknown:
+    for name in read_meta(schema, described.element, tuple(by_name)).unknown:
         if name in by_name:
             text = _unknown("meta property", name, (*described.fields, *described.aliases))
             yield document.fault(by_name[name], text)

@@ -7,13 +7,13 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from packetserver.catalogue.model import ObjectType, Target
+from packetserver.protocols.packet.meta import MetaPlan, meta_plan, output_elements, read_meta
 from packetserver.protocols.packet.packet import Item, Packet, Place, RecordSink
 from packetserver.protocols.packet.unheeded import Unheeded
 from packetserver.records.preferences import Preferences
 from packetserver.records.records import Records
 from packetserver.records.writing import How, Rules
 from packetserver.security.principal import Principal
-from packetserver.store.plans import Plan, output_elements
 from packetserver.store.row_locks import TouchedRows
 from packetserver.store.rows import Rows
 from packetserver.store.schema import Schema
@@ -82,11 +82,21 @@ class TransactionContext:
     misnamed_meta: tuple[str, ...] = ()
     inserts_wait: bool = False
     """Whether records whose keys nobody needs may be stored together; then `settle` follows."""
+    _plans: dict[str, MetaPlan] = field(default_factory=dict)
 
     @property
     def elements(self) -> dict[str, str]:
         """The elements of a record in their order, each with the meta property that it answers."""
         return output_elements(self.meta)
+
+    def plan(self, element: str) -> MetaPlan:
+        """How the fields that the transaction asks for are read of an object."""
+        found = self._plans.get(element)
+        if found is None:
+            meta = read_meta(self.records.schema, element, self.meta)
+            found = meta_plan(meta, self.records.plan(element, meta.asked))
+            self._plans[element] = found
+        return found
 
     def now(self) -> datetime:
         """The present, see Preferences.now."""
@@ -141,9 +151,9 @@ class Call:
         return self.transaction.packet.principal
 
     @property
-    def plan(self) -> Plan:
+    def plan(self) -> MetaPlan:
         """How the fields that the transaction asks for are read."""
-        return self.records.plan(self.object.element, self.transaction.meta)
+        return self.transaction.plan(self.object.element)
 
     @property
     def guids(self) -> GuidMap:

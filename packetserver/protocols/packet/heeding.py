@@ -11,6 +11,7 @@ from functools import lru_cache
 from packetserver.catalogue.model import ObjectType
 from packetserver.protocols.packet.context import Call
 from packetserver.protocols.packet.inputs import Draft
+from packetserver.protocols.packet.meta import read_meta
 from packetserver.protocols.packet.names import PAGES, PARTS, KnownNames, is_number, known_names
 from packetserver.protocols.packet.packet import Property
 from packetserver.protocols.packet.unheeded import (
@@ -122,8 +123,8 @@ def _anchors(call: Call) -> None:
 def _meta(call: Call) -> None:
     for name in call.transaction.misnamed_meta:
         unknown(call, META, name, ("property",))
-    plan = call.records.schema.plan(call.object.element, call.transaction.meta)
-    for name in plan.unknown:
+    meta = read_meta(call.records.schema, call.object.element, call.transaction.meta)
+    for name in meta.unknown:
         unknown(call, META, name, (*call.object.fields, *call.object.aliases, GUID))
 
 

@@ -39,7 +39,7 @@ def _select_list(call: Call) -> None:
     if page is not None:
         call.output.total = call.rows.count(selection)
     plan = call.plan
-    for row in call.rows.select(selection, plan, WHOLE if page is None else Page(*page.range)):
+    for row in call.rows.select(selection, plan.plan, WHOLE if page is None else Page(*page.range)):
         call.output.write(SELECTED, plan.names, plan.texts(row))
 
 
@@ -47,7 +47,7 @@ def _select_single(call: Call) -> None:
     draft = read_draft(call)
     heed_identity_alone(call, draft)
     plan = call.plan
-    row = call.records.retrieve(call.object.element, find_key(call, draft), plan, draft.values)
+    row = call.records.retrieve(call.object.element, find_key(call, draft), plan.plan, draft.values)
     if row is not None:
         call.output.write(SELECTED, plan.names, plan.texts(row))
 

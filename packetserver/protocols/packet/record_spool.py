@@ -6,14 +6,12 @@ import io
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from xml.parsers import expat
 
 from packetserver.protocols.front.spools import SpoolFile, Spools
 from packetserver.protocols.packet.charsets import OutputEncoding
 from packetserver.protocols.packet.failures import TransactionFailure
 from packetserver.protocols.packet.writer import (
     CHUNK_BYTES,
-    NO_NAME,
     escape,
     escape_attribute,
     is_plain,
@@ -64,10 +62,7 @@ class RecordSpool:
         return self._position
 
     def write(self, action: str, names: Sequence[str], texts: Sequence[str]) -> None:
-        """Write one record; every name is an element with the text of its place.
-
-        Raises TransactionFailure for a name that would break the document.
-        """
+        """Write one record; every name is an element (meta.check_meta) with the text of its place."""
         if action != self._action or tuple(names) != self._names:
             self._begin(action, tuple(names))
         # One look a record: a list has many more texts than records.
@@ -148,30 +143,15 @@ class RecordSpool:
 
 
 def _element_tags(encoding: OutputEncoding, name: str) -> tuple[bytes, bytes, bytes]:
-    """The start tag, the end tag and the empty element of a name.
-
-    Raises TransactionFailure for a name that would break the document.
-    """
+    """The start tag, the end tag and the empty element of a name."""
     # What a client calls an element may be as long as its packet.
     return (_kept_tags if len(name) <= LONGEST_KEPT else _made_tags)(encoding, name)
 
 
 def _made_tags(encoding: OutputEncoding, name: str) -> tuple[bytes, bytes, bytes]:
-    _check_name(name)
     encode, encoded = encoding.encode, encoding.encode_name(name)
     opened, closed = encode("<") + encoded, encode("</") + encoded
     return opened + encode(">"), closed + encode(">"), opened + encode("/>")
 
 
 _kept_tags = lru_cache(maxsize=ELEMENTS_KEPT)(_made_tags)
-
-
-def _check_name(name: str) -> None:
-    """A parser is asked, because parsers differ in the letters that they allow."""
-    try:
-        if not NO_NAME.search(name):
-            expat.ParserCreate().Parse(f"<{name}/>", True)  # noqa: FBT003 (it takes no keywords)
-            return
-    except (expat.ExpatError, UnicodeEncodeError):
-        pass
-    raise TransactionFailure.because(f"The meta property {name!r} is not an XML name")

@@ -9,10 +9,11 @@ from packetserver.errors import ValueNotOfType
 from packetserver.protocols.packet.context import Call
 from packetserver.protocols.packet.failures import TransactionFailure
 from packetserver.protocols.packet.lists import filters_of, selected
+from packetserver.protocols.packet.meta import is_guid
 from packetserver.protocols.packet.names import read_page
 from packetserver.records.filters import Filtering
 from packetserver.records.permissions import demand_list
-from packetserver.store.guid_columns import GUID, is_guid, is_mappable, map_element
+from packetserver.store.guid_columns import GUID, is_mappable, map_element
 from packetserver.sync.answers import Answers, Request, digest_of
 from packetserver.sync.course import Course
 from packetserver.sync.lists import WHOLE, ListWindow
@@ -72,12 +73,12 @@ def _send_tracked(call: Call, within: ListWindow, course: Course) -> None:
     has_changes = within.window.last is not None and within.modified is not None
     total = tracked.total_new() if page is not None and not has_changes else None
     new = tracked.new(_first_number(call))
-    for row in tracked.sent(new, plan):
+    for row in tracked.sent(new, plan.plan):
         call.output.write(NEW, plan.names, plan.texts(row))
     if page is not None and has_changes:
         total = tracked.total_changed(new)
     changed = tracked.changed(new)
-    for row in tracked.sent(changed, plan):
+    for row in tracked.sent(changed, plan.plan):
         call.output.write(CHANGED, plan.names, plan.texts(row))
     call.output.total = total
     course.note(within.window, (new.number, changed.number), complete=tracked.is_last_page)
@@ -104,10 +105,10 @@ def _send_plain(call: Call, filtering: Filtering, answers: Answers) -> None:
     kinds = [NEW] if within.window.last is None or within.modified is None else [NEW, CHANGED]
     for kind in kinds:
         if page is None:
-            rows = sent.send(answer_id, kind, plan)
+            rows = sent.send(answer_id, kind, plan.plan)
         else:
             call.output.total = sent.count(answer_id, kind)
-            rows = sent.page(answer_id, kind, plan, page.range)
+            rows = sent.page(answer_id, kind, plan.plan, page.range)
         for row in rows:
             call.output.write(kind, plan.names, plan.texts(row))
     if page is not None and sent.has_pages_left(answer_id):

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import replace
 
 from packetserver.catalogue.model import Target
@@ -21,12 +20,12 @@ from packetserver.protocols.packet.failures import (
     TransactionFailure,
     told,
 )
+from packetserver.protocols.packet.meta import check_meta
 from packetserver.protocols.packet.packet import Item, Place, RecordSet, Response, Transaction
 from packetserver.protocols.packet.unheeded import Unheeded
 from packetserver.records.records import Records
 from packetserver.security.principal import PrincipalKind
 from packetserver.store.guid_columns import SYSTEM
-from packetserver.store.plans import output_name
 from packetserver.store.unit_of_work import UnitOfWork
 
 
@@ -162,14 +161,6 @@ NO_SYSTEM = (
 SYSTEM_ELEMENT = "system"
 USER_CLIENT_ELEMENTS = frozenset({"syncClient", "compileSyncData"})
 
-NAME_START = (
-    r"A-Z_a-z\u00c0-\u00d6\u00d8-\u00f6\u00f8-\u02ff"
-    r"\u0370-\u037d\u037f-\u1fff\u3001-\ud7ff"
-)
-NAME_MORE = NAME_START + r"\-.0-9\u00b7\u0300-\u036f\u203f\u2040"
-XML_NAME = re.compile(f"[{NAME_START}][{NAME_MORE}]*")
-"""The names that XML 1.0 allows, without colon and without the rarest ranges."""
-
 
 def check_system(context: PacketContext, transaction: Transaction) -> None:
     """Raises TransactionFailure where no element can be known for want of a system."""
@@ -198,10 +189,3 @@ def find_target(context: PacketContext, item: Item) -> Target:
 def is_allowed_for_user_client(transaction: Transaction) -> bool:
     """Whether every item is one that a user's sync client may send (PROTOCOL.md 2.5)."""
     return all(item.element in USER_CLIENT_ELEMENTS for item in transaction.items)
-
-
-def check_meta(names: Sequence[str]) -> None:
-    """Raises TransactionFailure for a property that could be no element of a record."""
-    for name in names:
-        if not XML_NAME.fullmatch(output_name(name)):
-            raise TransactionFailure.because(f"The meta property {name!r} is not an XML name")

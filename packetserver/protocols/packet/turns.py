@@ -11,9 +11,10 @@ from collections.abc import Iterable, Iterator, Sequence
 from packetserver.catalogue.model import ObjectType
 from packetserver.errors import ValueNotOfType
 from packetserver.protocols.packet.context import PacketContext
+from packetserver.protocols.packet.meta import is_guid
 from packetserver.protocols.packet.packet import Item, Transaction
 from packetserver.records.changing import removal_strength
-from packetserver.store.guid_columns import GUID, is_guid, is_mappable, map_element
+from packetserver.store.guid_columns import GUID, is_mappable, map_element
 from packetserver.store.row_locks import Strength, TouchedRows, take_turn
 from packetserver.store.rows import Rows
 from packetserver.store.unit_of_work import UnitOfWork

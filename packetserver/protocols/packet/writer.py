@@ -19,7 +19,6 @@ FORBIDDEN = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 """Characters that XML 1.0 cannot carry, not even as references."""
 SPECIAL = re.compile(f"[&<>\r]|{FORBIDDEN.pattern}")
 REPLACEMENT = "\ufffd"
-NO_NAME = re.compile(r"[\s<>/=:&\"']")
 
 
 def escape(text: str) -> str:

@@ -27,8 +27,8 @@ from packetserver.catalogue.conditions import First, Shown
 from packetserver.catalogue.model import Field, Named
 from packetserver.store.conditions import OPERANDS
 from packetserver.store.derived import DERIVATIONS, Derived, derivation, present
-from packetserver.store.guid_columns import is_guid, own_guid
-from packetserver.store.scope import Scope, reference_field, reference_path
+from packetserver.store.guid_columns import GUID, own_guid
+from packetserver.store.scope import Scope, reference_path
 
 
 def reading(scope: Scope, name: str) -> Derived:
@@ -71,7 +71,7 @@ def has_one_column(scope: Scope, name: str) -> bool:
 
 
 def _value_beside(scope: Scope, first: str, rest: str) -> ColumnElement[Any]:
-    reference = reference_field(scope, first)
+    reference = scope.object.reference(first)
     if reference is None:
         raise KeyError(f"{scope.object.element} has no reference {first}")
     other = scope.another(reference.references or "")
@@ -83,7 +83,7 @@ def _value_beside(scope: Scope, first: str, rest: str) -> ColumnElement[Any]:
 
 def _shown(operand: Shown, scope: Scope) -> ColumnElement[Any]:
     """The operand of a condition that is what a field shows, or what a client calls the record."""
-    guid = own_guid(scope) if is_guid(operand.name) else None
+    guid = own_guid(scope) if operand.name == GUID else None
     return value_column(scope, operand.name) if guid is None else guid
 
 
