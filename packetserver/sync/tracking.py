@@ -6,6 +6,7 @@ What is gone of a list is named and noted alike (PROTOCOL.md 6.6).
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
 from sqlalchemy import (
@@ -24,7 +25,7 @@ from sqlalchemy import (
     true,
 )
 
-from packetserver.catalogue.conditions import EVERY, Condition, Not
+from packetserver.catalogue.conditions import EVERY, Condition, Exists, Linked, Not
 from packetserver.failures import Kind, because
 from packetserver.store.conditions import sql
 from packetserver.store.dialects import heed_growth
@@ -97,11 +98,10 @@ class TrackedList:
 
     def sent(self, batch: Batch, plan: Plan) -> Iterator[Row]:
         """The planned columns of what a batch holds, as the records are now."""
-        noted = self._records.table(TABLE).alias()
-        joined = self._within.selection.scope.table.join(
-            noted, batch.holds(noted, self._within.key)
-        )
-        return self._within.stream(select().select_from(joined), plan)
+        if not batch.count:
+            return iter(())
+        noted = Exists(Linked(TABLE, "record_id", free=True), batch.holds_row)
+        return self._records.select(replace(self._within.selection, where=noted), plan)
 
     def _number(self, batch: Batch, identity: int, page: Range) -> int:
         """Give numbers to new records, and note them; returns how many."""

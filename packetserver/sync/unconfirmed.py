@@ -26,6 +26,7 @@ from sqlalchemy import (
     update,
 )
 
+from packetserver.catalogue.conditions import All, Column, Compare, Condition, Literal
 from packetserver.store.dialects import upsert
 from packetserver.store.rows import Rows
 
@@ -178,6 +179,8 @@ class Batch:
         self._table = rows.table(TABLE)
         self._place: Mapping[str, int] = {"client_id": client_id, "table_id": table_id}
         self.number = next_batch(rows, client_id)
+        self.count = 0
+        """How many records were noted in it, at most."""
 
     def add(
         self,
@@ -195,7 +198,9 @@ class Batch:
         is_gone, no = literal(kind == DELETE), literal(value=False)
         columns = [*place, record, literal(kind), seen, is_gone, no, literal(self.number)]
         source = rows.with_only_columns(*columns, maintain_column_froms=True)
-        return self._upsert(source.params(self._rows.parameters))
+        count = self._upsert(source.params(self._rows.parameters))
+        self.count += count
+        return count
 
     def _upsert(self, source: Select[Any]) -> int:
         connection = self._rows.connection
@@ -206,6 +211,13 @@ class Batch:
         statement = statement.on_conflict_do_update(index_elements=IDENTITY, set_=changed)
         counted = statement.execution_options(preserve_rowcount=True)
         return connection.execute(counted).rowcount
+
+    @property
+    def holds_row(self) -> Condition:
+        """Whether a row of the table notes a record in this batch, as a condition."""
+        wanted = {**self._place, "batch": self.number}
+        each = (Compare(Column(name), "=", Literal(value)) for name, value in wanted.items())
+        return All(tuple(each))
 
     def holds(self, sent: FromClause, record: ColumnElement[Any]) -> ColumnElement[bool]:
         """Whether a row of the table, or of an alias of it, notes a record in this batch."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 
 import pytest
@@ -77,3 +78,18 @@ def test_records_of_one_packet_are_locked_by_one_statement_and_a_single_one_by_n
     each = len(steps(*keys)) - len(steps(*keys[:3]))
     assert single[:3] == ["SELECT", "BEGIN", "SELECT"]
     assert more == each + 1
+
+
+def test_a_sync_reads_what_it_sends_in_one_step_and_nothing_where_nothing_is_sent(office):
+    client, anchor = office.client(), None
+    for is_new in (True, False, True, False):
+        office.clock.go_on(days=2)
+        if is_new:
+            office.account()
+        following = client.now()
+        with watched(office.engine.database.engine) as seen:
+            sent = client.sync(last=anchor, following=following)
+        assert (len(sent) > 0) is is_new
+        anchor = following
+        reading = re.compile(r"SELECT .*\sFROM organization\b", re.DOTALL)
+        assert sum(1 for each in seen.steps if reading.match(each.text)) == is_new
