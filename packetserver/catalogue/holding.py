@@ -32,6 +32,7 @@ from packetserver.catalogue.conditions import (
     Text,
     operands,
 )
+from packetserver.letters import fold_case
 
 COMPARISONS: Final[Mapping[str, Callable[[Value, Value], bool]]] = {
     "=": lambda left, right: bool(left == right),
@@ -159,7 +160,7 @@ def _compares(left: Value, operator: str, right: Value, fold: bool) -> bool:  # 
 
 
 def _folded(value: Value, *, fold: bool) -> Value:
-    return value.lower() if fold and isinstance(value, str) else value
+    return fold_case(value) if fold and isinstance(value, str) else value
 
 
 def holds(condition: Condition, value: Values, facts: Facts) -> bool:

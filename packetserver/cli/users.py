@@ -10,7 +10,7 @@ import click
 from packetserver.cli.identities import identities, new_secret
 from packetserver.cli.program import Section, current_settings, examples, print_table
 from packetserver.errors import ProvisionError
-from packetserver.store.folding import BLANKS
+from packetserver.letters import BLANKS
 
 FROM_STDIN = click.option(
     "--password-stdin",

@@ -15,8 +15,8 @@ from typing import Any
 
 from packetserver import setting_kinds as kinds
 from packetserver.errors import ProvisionError
+from packetserver.letters import fold_name
 from packetserver.setting_kinds import Kind
-from packetserver.store.folding import fold_name
 from packetserver.store.new_keys import LARGEST_KEY
 from packetserver.store.setup import SERVER_NAMES, TIMEZONE
 

@@ -13,8 +13,9 @@ from sqlalchemy import ColumnElement, Connection, Table, select
 
 from packetserver.catalogue.model import NOW
 from packetserver.errors import ProvisionError
+from packetserver.letters import BLANKS, is_same_name
 from packetserver.security.secrets import SecretKind, hash_secret, md5_of_password, verify_secret
-from packetserver.store.folding import BLANKS, is_same_name, same_name
+from packetserver.store.folding import same_name
 from packetserver.store.names import listed
 from packetserver.store.new_keys import LARGEST_CHOSEN, LARGEST_KEY, TOO_LARGE
 from packetserver.store.rows import Rows

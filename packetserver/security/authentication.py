@@ -12,6 +12,7 @@ from argon2 import PasswordHasher
 from sqlalchemy import Connection
 
 from packetserver.errors import NotAuthorized
+from packetserver.letters import fold_name
 from packetserver.security.credentials import Credentials
 from packetserver.security.identities import (
     ClientRow,
@@ -33,7 +34,6 @@ from packetserver.security.secrets import (
 )
 from packetserver.security.throttle import REFUSAL, Attempt, Limits
 from packetserver.settings import Settings
-from packetserver.store.folding import fold_name
 
 # A host name or an address in brackets, and perhaps a port.
 _HOST = re.compile(r"(?:\[(?P<address>[^\]]*)\]|(?P<name>[^:]*))(?::\d*)?")

@@ -1,8 +1,6 @@
-"""When two texts differ in letter case alone, the same on both databases (docs/operation.md).
+"""When two texts differ in letter case alone, as both databases tell it (packetserver.letters).
 
-Case is that of Unicode, whatever the locale of a database is: each letter is taken for its small
-one, İ for i with a dot above it, which is no i, and both small sigmas are one. A name of a person or
-a role is compared without the blanks around it, too.
+Case is that of Unicode, whatever the locale of a database is (docs/operation.md).
 """
 
 from __future__ import annotations
@@ -20,27 +18,9 @@ from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.compiler import SQLCompiler
 from sqlalchemy.sql.functions import FunctionElement
 
-BLANKS = (
-    "\t\n\v\f\r \x85\xa0\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200a"
-    "\u2028\u2029\u202f\u205f\u3000"
-)
-"""Unicode's white space."""
+from packetserver.letters import BLANKS, FINAL_SIGMA, SIGMA, fold_case, fold_name
 
 DOTTED, SMALL_DOTTED = "İ", "i\u0307"
-FINAL_SIGMA, SIGMA = "ς", "σ"
-"""The one letter whose small form depends on what stands around it."""
-
-LATER = {
-    0x1C89: 0x1C8A,
-    0xA7CB: 0x0264,
-    0xA7CC: 0xA7CD,
-    0xA7DA: 0xA7DB,
-    0xA7DC: 0x019B,
-    **{0x10D50 + place: 0x10D70 + place for place in range(22)},
-    ord(FINAL_SIGMA): ord(SIGMA),
-}
-"""Small letters of those that came with Unicode 16, which older versions of Python do not know."""
-
 COLLATIONS = ("und-x-icu", "pg_unicode_fast", "pg_c_utf8", "C.utf8", "C.UTF-8")
 """Collations of PostgreSQL that know Unicode's letters; each installation has some of them."""
 
@@ -60,21 +40,6 @@ NO_LETTERS = (
 """What there is to say of a database that cannot fold."""
 
 KNOWS_LETTERS = "SELECT lower('ÄЖ') = 'äж'"
-
-
-def fold_case(text: str) -> str:
-    """A text with every letter as its small one."""
-    return text.lower() if text.isascii() else text.lower().translate(LATER)
-
-
-def fold_name(text: str) -> str:
-    """A name as it is compared: in small letters, and without blanks around it."""
-    return fold_case(text.strip(BLANKS))
-
-
-def is_same_name(one: str, other: str) -> bool:
-    """Whether two texts are one name."""
-    return fold_name(one) == fold_name(other)
 
 
 class folded(FunctionElement[str]):  # noqa: N801 - reads as the SQL function that it is

@@ -27,7 +27,8 @@ from sqlalchemy import (
 from sqlalchemy.engine import Dialect
 
 from packetserver.catalogue.model import Catalogue
-from packetserver.store.folding import fold_name, folded_name, same_name
+from packetserver.letters import fold_name
+from packetserver.store.folding import folded_name, same_name
 
 KINDS: Mapping[str, str] = {"access": "user", "role": "role"}
 """What the rows of a table are called."""

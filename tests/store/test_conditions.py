@@ -52,7 +52,7 @@ from packetserver.store.parameters import READER as READER_PARAMETER
 PRESENT_TIME = datetime(2026, 3, 4, 5, 6, 7)
 TIMES = [None, PRESENT_TIME, datetime(2026, 3, 4, 5, 6, 6), datetime(2031, 1, 1)]
 NUMBERS = [None, 0, 1, 2]
-TEXTS = [None, "", "a", "Ab", "ab_%", "%", "\x1b"]
+TEXTS = [None, "", "a", "Ab", "ab_%", "%", "\x1b", "ÄΣς", "äσσ"]
 FLAGS = [None, True, False]
 
 CALL_FIELDS = {

@@ -16,19 +16,12 @@ from sqlalchemy import Connection, select
 
 from databases import Databases
 from packetserver.catalogue.conditions import Literal
+from packetserver.letters import BLANKS, fold_case, fold_name
 from packetserver.records.filters.comparing import equal_ignoring_case, like_ignoring_case
 from packetserver.records.opening import load_schema
 from packetserver.store.conditions import sql
 from packetserver.store.database import Database
-from packetserver.store.folding import (
-    BLANKS,
-    Folding,
-    fold_case,
-    fold_name,
-    folded,
-    folded_name,
-    folding_of,
-)
+from packetserver.store.folding import Folding, folded, folded_name, folding_of
 
 SCHEMA = load_schema()
 ACCOUNTS = SCHEMA.scope(SCHEMA.catalogue.objects["account"])

@@ -17,11 +17,11 @@ from sqlalchemy.exc import IntegrityError
 
 from databases import KINDS, Databases
 from packetserver import cli
+from packetserver.letters import fold_name
 from packetserver.provision.installation import prepare_installation
 from packetserver.records.opening import load_schema
 from packetserver.settings import Settings
 from packetserver.store.database import Database
-from packetserver.store.folding import fold_name
 from packetserver.store.names import (
     INSERTING,
     UPDATING,

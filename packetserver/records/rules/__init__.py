@@ -13,8 +13,8 @@ from typing import Any
 
 from packetserver.catalogue.model import Field, Named
 from packetserver.failures import Failure, Kind, Refused, invalid
+from packetserver.letters import is_same_name
 from packetserver.records.writing import Rules, Writing
-from packetserver.store.folding import is_same_name
 from packetserver.store.names import NameColumn, Row, holder
 
 CREATION = ("enteredBy", "modifiedBy")
