@@ -116,7 +116,7 @@ def _ways_of(records: Records, described: ObjectType, value: Value) -> Sequence[
 def _holds(records: Records, described: ObjectType, condition: Condition, value: Value) -> bool:
     """Whether a condition holds for a record that is not stored so: the database knows the others."""
     principal = records.principal
-    facts = Facts(records.now(), principal.user_id, principal.client_id)
+    facts = Facts(records.present, principal.user_id, principal.client_id)
     known = settled(condition, value, facts)
     if known is not None:
         return known

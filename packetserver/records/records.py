@@ -59,6 +59,12 @@ class Records:
         self.rights = Rights(self.schema, self.principal, self.preferences.policy, held)
         self.rows.sight = self.rights
 
+    @property
+    def present(self) -> datetime:
+        """The present as it was when this was made, which is what statements are told."""
+        found: datetime = self.rows.parameters[PRESENT]
+        return found
+
     def now(self) -> datetime:
         """The present, see Preferences.now."""
         return self.preferences.now()

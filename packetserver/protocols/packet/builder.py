@@ -175,7 +175,9 @@ class PacketBuilder:
     def _end_item(self, name: str) -> None:
         if name != "meta":
             sent = tuple(self._properties)
-            nested = tuple(dict.fromkeys(sent[place].name for place in self._nested))
+            nested: tuple[str, ...] = ()
+            if self._nested:
+                nested = tuple(dict.fromkeys(sent[place].name for place in self._nested))
             self._items.append(Item(name, self._item_attributes, sent, nested))
             return
         odd = (each.name for each in self._properties if each.name not in META_PROPERTIES)

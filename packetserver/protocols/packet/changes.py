@@ -126,12 +126,10 @@ def _draft(call: Call, done: str) -> Draft:
 
 
 def _insert(call: Call, draft: Draft) -> None:
-    records = call.records
-    demand_creation(records, call.object)
-    force_to_user(records, call.object, draft, is_new=True)
-    if _is_repeated(call, draft):
+    records, guid = call.records, sent_guid(call, draft)
+    if guid is not None and _is_repeated(call, draft, guid):
         return
-    wanted, guid = call.output.wanted, sent_guid(call, draft)
+    wanted = call.output.wanted
     later = call.transaction.inserts_wait and not (wanted or shares_key(call) or guid is not None)
     show = call.plan.plan if wanted else None
     written = records.create(call.object.element, draft, call.how(later=later), show)
@@ -145,16 +143,19 @@ def _insert(call: Call, draft: Draft) -> None:
     _answer_stored(call, PROCESSED, written.found_by, draft)
 
 
-def _is_repeated(call: Call, draft: Draft) -> bool:
+def _is_repeated(call: Call, draft: Draft, guid: int) -> bool:
     """Whether the client has inserted the record before; then it is answered as it is now.
 
     The client may not have seen the answer. Nothing is stored again (docs/synchronisation.md).
     """
-    named = find_named(call, draft)
-    if named is None or named.mapped is None:
+    demand_creation(call.records, call.object)
+    force_to_user(call.records, call.object, draft, is_new=True)
+    element = map_element(call.object)
+    mapped = call.guids.find(element, guid)
+    if mapped is None:
         return False
-    element, record_id = map_element(call.object), named.mapped.record_id
-    if named.mapped.is_free:
+    record_id = mapped.record_id
+    if mapped.is_free:
         call.guids.release(element, record_id)
         return False
     identity = identity_of(call.object, record_id)
