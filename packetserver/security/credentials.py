@@ -10,7 +10,7 @@ class Credentials:
     """The children of `authentication` that mean something (PROTOCOL.md 2.1).
 
     A text that is missing or empty is None; so is a number that is none, and a negative
-    ``client_id``. Anchors stay as the client wrote them: only the engine knows the time zone. The
+    ``client_id``. Anchors stay as the client wrote them: whoever reads them knows the time zone. The
     code is not shown.
     """
 

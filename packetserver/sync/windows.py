@@ -4,10 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from zoneinfo import ZoneInfo
-
-from packetserver.catalogue.types import TYPES
-from packetserver.errors import ValueNotOfType
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,17 +49,6 @@ def known_window(
 def earlier(moment: datetime, by: timedelta) -> datetime:
     """A time so much earlier, or the earliest there is."""
     return moment - min(by, moment - datetime.min)
-
-
-def read_anchor(text: str | None, zone: ZoneInfo) -> datetime | None:
-    """The time of an anchor in any of its forms; None for what is no time, as in the original."""
-    if text is None:
-        return None
-    try:
-        found = TYPES["timestamp"].read(text, zone)
-    except ValueNotOfType:
-        return None
-    return found if isinstance(found, datetime) else None
 
 
 def is_same_anchor(one: datetime | None, other: datetime | None) -> bool:

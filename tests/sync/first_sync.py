@@ -23,6 +23,7 @@ from sqlalchemy import insert, select
 
 from databases import KINDS, Databases
 from packetserver.protocols.packet.charsets import UTF_8
+from packetserver.protocols.packet.package_content import packed_object
 from packetserver.protocols.packet.package_work import PackageWorker
 from packetserver.protocols.packet.packet import Item, Options, Packet, Response, Transaction
 from packetserver.protocols.packet.process import Engine, build_engine
@@ -34,7 +35,6 @@ from packetserver.settings import Settings
 from packetserver.store.guid_columns import is_mappable
 from packetserver.store.rows import Rows
 from packetserver.sync.clients import reset_client
-from packetserver.sync.packages_content import packed_object
 
 WORLD = Path(__file__).parents[1] / "conformance" / "world.toml"
 ENTERED = datetime(2030, 1, 1)

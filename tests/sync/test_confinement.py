@@ -16,11 +16,11 @@ from sync.packing import Packing, ask, open_packing, poll, processed
 from databases import KINDS, Databases
 from packetserver.catalogue.loader import load_catalogue
 from packetserver.errors import NotAuthorized
+from packetserver.protocols.packet import package_content
 from packetserver.protocols.packet.packet import CommitLevel
 from packetserver.protocols.packet.stored_documents import Document
 from packetserver.security.credentials import Credentials
 from packetserver.store.schema import Schema
-from packetserver.sync import packages_content
 
 DENIED = ("User denied permission to perform action on the object",)
 REJECTED = (
@@ -277,10 +277,10 @@ def packing(
     monkeypatch: pytest.MonkeyPatch,
 ) -> Iterator[Packing]:
     """An office whose packages have a few lists alone."""
-    whole = packages_content.package_content()
+    whole = package_content.package_content()
     lists = tuple(each for each in whole.lists if each in {"account", "role", "user"})
     few = dataclasses.replace(whole, lists=lists)
-    monkeypatch.setattr(packages_content, "package_content", lambda: few)
+    monkeypatch.setattr(package_content, "package_content", lambda: few)
     with (
         databases.prepared(request.param) as url,
         open_packing(url, schema, tmp_path / "files") as opened,

@@ -16,11 +16,11 @@ from sync.packing import Packing, ask, open_packing, poll, processed, xml_of
 
 from databases import KINDS, Databases
 from packetserver.errors import StoreUnavailable
+from packetserver.protocols.packet import package_content
 from packetserver.protocols.packet import package_work as packages_compile
 from packetserver.protocols.packet.package_work import PackageWorker
 from packetserver.store.schema import Schema
 from packetserver.store.unit_of_work import UnitOfWork
-from packetserver.sync import packages_content
 
 NOT_DONE = ("There was an error while processing the requested action.",)
 SCHEMA = Path(__file__).parents[2] / "schemas" / "packet" / "package.rng"
@@ -41,9 +41,9 @@ def packing(request, databases: Databases, schema: Schema, tmp_path: Path) -> It
 @pytest.fixture
 def few_lists(monkeypatch) -> None:
     """Packages of a few lists: making all of them takes seconds."""
-    whole = packages_content.package_content()
+    whole = package_content.package_content()
     few = dataclasses.replace(whole, lists=tuple(each for each in whole.lists if each in SHORT))
-    monkeypatch.setattr(packages_content, "package_content", lambda: few)
+    monkeypatch.setattr(package_content, "package_content", lambda: few)
 
 
 pytestmark = pytest.mark.usefixtures("few_lists")

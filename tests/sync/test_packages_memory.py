@@ -13,9 +13,9 @@ from sync.first_sync import by_package, by_packets, fill, forget
 from sync.packing import open_packing
 
 from databases import KINDS, Databases
+from packetserver.protocols.packet import package_content
 from packetserver.protocols.packet.process import Engine
 from packetserver.store.schema import Schema
-from packetserver.sync import packages_content
 
 FEW, MANY = 1000, 4000
 BYTES_A_RECORD = 100
@@ -34,8 +34,8 @@ WAYS: dict[str, Callable[[Engine], int]] = {
 def engine(
     request, databases: Databases, schema: Schema, tmp_path: Path, monkeypatch
 ) -> Iterator[Engine]:
-    few = dataclasses.replace(packages_content.package_content(), lists=LISTS)
-    monkeypatch.setattr(packages_content, "package_content", lambda: few)
+    few = dataclasses.replace(package_content.package_content(), lists=LISTS)
+    monkeypatch.setattr(package_content, "package_content", lambda: few)
     with (
         databases.prepared(request.param) as url,
         open_packing(url, schema, tmp_path / "files") as opened,

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from packetserver.errors import NotAuthorized
-from packetserver.protocols.packet.context import PacketContext
+from packetserver.protocols.packet.context import PacketContext, read_anchors
 from packetserver.protocols.packet.packet import Packet, RecordSink
 from packetserver.records.preferences import Preferences
 from packetserver.security.audit import What
@@ -70,6 +70,7 @@ class Admission:
         system = None if credentials is None else credentials.system_id
         return PacketContext(
             packet=Packet(credentials, ()),
+            anchors=read_anchors(credentials, self.preferences.zone),
             validate=validate,
             principal=principal,
             schema=self.schema,

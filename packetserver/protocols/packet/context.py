@@ -5,14 +5,18 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from zoneinfo import ZoneInfo
 
 from packetserver.catalogue.model import ObjectType, Target
+from packetserver.catalogue.types import TYPES
+from packetserver.errors import ValueNotOfType
 from packetserver.protocols.packet.meta import MetaPlan, meta_plan, output_elements, read_meta
 from packetserver.protocols.packet.packet import Item, Packet, Place, RecordSink
 from packetserver.protocols.packet.unheeded import Unheeded
 from packetserver.records.preferences import Preferences
 from packetserver.records.records import Records
 from packetserver.records.writing import How, Rules
+from packetserver.security.credentials import Credentials
 from packetserver.security.principal import Principal
 from packetserver.store.row_locks import TouchedRows
 from packetserver.store.rows import Rows
@@ -20,10 +24,30 @@ from packetserver.store.schema import Schema
 from packetserver.store.unit_of_work import UnitOfWork
 from packetserver.sync.guids import GuidMap
 from packetserver.sync.packet_log import PacketLog
-from packetserver.sync.windows import read_anchor
 
 MOST_HINTS = 200
 """How many names of a packet are compared with all others for the nearest: each takes a while."""
+
+
+Anchors = tuple[datetime | None, datetime | None]
+"""The last and the next anchor of a client, None where one is missing or is no time."""
+
+
+def read_anchors(credentials: Credentials | None, zone: ZoneInfo) -> Anchors:
+    """The anchors that a packet carries, in any form of a time (docs/synchronisation.md)."""
+    if credentials is None:
+        return None, None
+    return _anchor(credentials.last_anchor, zone), _anchor(credentials.next_anchor, zone)
+
+
+def _anchor(text: str | None, zone: ZoneInfo) -> datetime | None:
+    if text is None:
+        return None
+    try:
+        found = TYPES["timestamp"].read(text, zone)
+    except ValueNotOfType:
+        return None
+    return found if isinstance(found, datetime) else None
 
 
 @dataclass(slots=True)
@@ -31,6 +55,7 @@ class PacketContext:
     """One packet being carried out for its principal."""
 
     packet: Packet
+    anchors: Anchors
     validate: bool
     principal: Principal
     schema: Schema
@@ -46,15 +71,6 @@ class PacketContext:
     unheeded: Unheeded = field(default_factory=Unheeded)
     """What nothing heeded in the transaction that is carried out."""
     hints: int = MOST_HINTS
-
-    @property
-    def anchors(self) -> tuple[datetime | None, datetime | None]:
-        """The last and the next anchor, None where one is missing or is no time."""
-        credentials, zone = self.packet.credentials, self.preferences.zone
-        if credentials is None:
-            return None, None
-        last, following = credentials.last_anchor, credentials.next_anchor
-        return read_anchor(last, zone), read_anchor(following, zone)
 
     def records(
         self, work: UnitOfWork, permitted: dict[str, frozenset[str]] | None = None

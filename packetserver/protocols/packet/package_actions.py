@@ -16,6 +16,7 @@ from packetserver.protocols.packet.failures import (
     TransactionFailure,
 )
 from packetserver.protocols.packet.names import IDENTITY
+from packetserver.protocols.packet.package_content import package_lists
 from packetserver.records.permissions import demand_any
 from packetserver.records.ways import VIEW
 from packetserver.sync.packages import (
@@ -29,7 +30,6 @@ from packetserver.sync.packages import (
     remove_package,
     set_status,
 )
-from packetserver.sync.packages_content import package_lists
 from packetserver.sync.sessions import has_client
 
 NO_ANCHOR = "nextAnchor: Required Field"

@@ -10,12 +10,13 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import IO
 
-from packetserver.catalogue.types import TYPES
 from packetserver.errors import PacketServerError, StoreUnavailable
 from packetserver.failures import Kind, Refused
 from packetserver.protocols.packet.actions import carry_out
 from packetserver.protocols.packet.context import Call, Output, PacketContext, TransactionContext
 from packetserver.protocols.packet.failures import ItemMessage, TransactionFailure
+from packetserver.protocols.packet.package_content import filters_of, packed_object
+from packetserver.protocols.packet.package_writer import PackageWriter, written_package
 from packetserver.protocols.packet.packet import Item, Packet, Property
 from packetserver.records.preferences import Preferences
 from packetserver.security.authentication import principal_of_client
@@ -27,7 +28,6 @@ from packetserver.store.rows import Rows
 from packetserver.store.schema import Schema
 from packetserver.store.unit_of_work import UnitOfWork, unit_of_work
 from packetserver.sync.packages import (
-    Anchors,
     Job,
     ListAction,
     Package,
@@ -41,8 +41,6 @@ from packetserver.sync.packages import (
     lists_of,
     take_job,
 )
-from packetserver.sync.packages_content import filters_of, packed_object
-from packetserver.sync.packages_writer import PackageWriter, written_package
 from packetserver.sync.packet_log import PacketLog
 from packetserver.sync.sessions import take_turn_of_client
 from packetserver.sync.unconfirmed import next_batch
@@ -141,11 +139,10 @@ class PackageCompiler:
         principal = principal_of_client(work.connection, package.client_id, self._preferences.now())
         if principal is None:
             raise PackageFailure("The sync client may no longer use this server")
-        credentials = Credentials(
-            client_id=package.client_id, system_id=SYSTEM, **_anchor_texts(package.anchors)
-        )
+        credentials = Credentials(client_id=package.client_id, system_id=SYSTEM)
         return PacketContext(
             packet=Packet(credentials, ()),
+            anchors=(package.anchors.last, package.anchors.next),
             validate=False,
             principal=principal,
             schema=self._schema,
@@ -190,14 +187,6 @@ def _carry_out(call: Call) -> None:
     except Refused as refused:
         if refused.kind is not Kind.DENIED:
             raise PackageFailure(f"{call.item.element}: {refused}") from refused
-
-
-def _anchor_texts(anchors: Anchors) -> dict[str, str | None]:
-    return {"last_anchor": _anchor_text(anchors.last), "next_anchor": _anchor_text(anchors.next)}
-
-
-def _anchor_text(anchor: datetime | None) -> str | None:
-    return None if anchor is None else TYPES["timestamp"].write(anchor)
 
 
 def _file_of(received: ReceivedFile, name: str, records: int) -> PackageFile:

@@ -10,7 +10,7 @@ from packetserver.failures import Kind
 from packetserver.protocols.packet.actions import ACTIONS
 from packetserver.protocols.packet.admission import Admission
 from packetserver.protocols.packet.auditing import audit_packet, items_of
-from packetserver.protocols.packet.context import PacketContext
+from packetserver.protocols.packet.context import PacketContext, read_anchors
 from packetserver.protocols.packet.failures import NO_TRANSACTIONS, NOT_AUTHORIZED, ROLLED_BACK
 from packetserver.protocols.packet.packages import Packages
 from packetserver.protocols.packet.packet import (
@@ -126,6 +126,7 @@ class Engine:
         system = packet.credentials.system_id if packet.credentials is not None else None
         return PacketContext(
             packet=packet,
+            anchors=read_anchors(packet.credentials, self.preferences.zone),
             validate=options.validate,
             principal=principal,
             schema=self.schema,

@@ -32,7 +32,7 @@ class AnswerLimits:
 class RecordSpool:
     """Holds written records, in memory first and on disk when they are many.
 
-    Implements the engine's RecordSink.
+    Implements RecordSink.
     """
 
     def __init__(self, encoding: OutputEncoding, spools: Spools, limits: AnswerLimits) -> None:

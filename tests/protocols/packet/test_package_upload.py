@@ -21,9 +21,9 @@ from sync.packing import xml_of
 
 from databases import KINDS, Databases
 from packetserver.errors import StoreUnavailable
+from packetserver.protocols.packet.package_content import packed_object
+from packetserver.protocols.packet.package_writer import written_package
 from packetserver.records.opening import load_schema
-from packetserver.sync.packages_content import packed_object
-from packetserver.sync.packages_writer import written_package
 
 ACCOUNT = ("account", "insert", [('id alias="guid"', "7"), ("name", "Blue <Ltd>")])
 ADDRESS = (

@@ -2,32 +2,22 @@
 
 from __future__ import annotations
 
-import re
 import zipfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import IO
 
-from packetserver.sync.packages_content import PackedObject
+from packetserver.protocols.packet.package_content import PackedObject
+from packetserver.protocols.packet.writer import escape
 
 OPENING = b"<aspcfs><cfsdata>"
 CLOSING = b"</cfsdata></aspcfs>"
 WAITING_BYTES = 64 * 1024
 """How much is gathered before it is compressed."""
 
-SPECIAL = {"&": "&amp;", "<": "&lt;", ">": "&gt;", '"': "&quot;", "\r": "&#13;"}
-MARKUP = re.compile('[&<>"\r]|[^\t\n\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]')
-REPLACEMENT = "\ufffd"
-"""What stands for a character that XML cannot carry."""
-
-
-def escape(text: str) -> str:
-    """The text as the content of an element or between double quotes."""
-    return MARKUP.sub(lambda found: SPECIAL.get(found.group(), REPLACEMENT), text)
-
 
 class PackageWriter:
-    """Takes the records that the engine answers, list by list, and writes them as `dataRecord`s."""
+    """Takes the records that are answered, list by list, and writes them as `dataRecord`s."""
 
     def __init__(self, file: IO[bytes]) -> None:
         self.records = 0
@@ -71,7 +61,8 @@ def _record(element: str, action: str, fields: Iterator[tuple[str, str]]) -> str
     pieces = [f'<dataRecord name="{element}" action="{action}" shareKey="false">']
     for name, text in fields:
         if text:
-            pieces.append(f'<dataField name="{name}">{escape(text)}</dataField>')
+            content = escape(text).replace('"', "&quot;")
+            pieces.append(f'<dataField name="{name}">{content}</dataField>')
         else:
             pieces.append(f'<dataField name="{name}"/>')
     pieces.append("</dataRecord>")

@@ -95,7 +95,7 @@ class PackedObject:
         return "update"
 
     def fields(self, names: Sequence[str], texts: Sequence[str]) -> FieldTexts:
-        """The fields of a record, from the elements that the engine answers."""
+        """The fields of a record, from the elements and texts that answer it."""
         if self.object.kind == "lookup":
             return self._lookup(names, texts)
         if self.object.kind == "table":
