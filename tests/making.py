@@ -42,7 +42,7 @@ def creatable(catalogue: Catalogue) -> list[str]:
 
 def is_odd(field: Field) -> bool:
     """Whether the field is a boolean that knows a few true texts and takes all else for false."""
-    return field.type is not TYPES[field.type.name]
+    return field.type.name == "boolean" and field.type is not TYPES["boolean"]
 
 
 class Maker:
