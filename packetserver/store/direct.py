@@ -25,6 +25,9 @@ Taken = TypeVar("Taken")
 FORMS_KEPT = 2048
 """Which columns a record is stored with is a client's choice, so there may be ever new statements."""
 
+DATABASES_KEPT = 4
+"""A process has one database, and perhaps a replica of it."""
+
 CURSORS = "packetserver_cursors"
 """Where a connection keeps a cursor for each text, which remembers how its values are sent."""
 
@@ -45,11 +48,22 @@ class Direct:
     """
 
     def __init__(
-        self, statement: Statement, *, stores_any: bool = False, stands_alone: bool = False
+        self,
+        statement: Statement | Callable[[], Statement],
+        *,
+        stores_any: bool = False,
+        stands_alone: bool = False,
     ) -> None:
-        self.statement = statement
+        """A ``statement`` that can be made anew is not kept: its text is a small part of its size."""
+        self._statement = statement
+        self._forms: dict[Dialect, _Form] = {}
         self._stores_any = stores_any
         self._stands_alone = stands_alone
+
+    @property
+    def statement(self) -> Statement:
+        """The statement as SQLAlchemy has it."""
+        return self._statement() if callable(self._statement) else self._statement
 
     def rows(self, connection: Connection, values: Mapping[str, Any]) -> list[Row]:
         """Carry it out; all rows of its result. Raises DBAPIError, as all of these do."""
@@ -100,7 +114,14 @@ class Direct:
             connection.begin()
 
     def _form(self, dialect: Dialect, values: Mapping[str, Any]) -> _Form:
-        return _form_of(self, dialect, tuple(values) if self._stores_any else None)
+        if self._stores_any:
+            return _form_of(self, dialect, tuple(values))
+        form = self._forms.get(dialect)
+        if form is None:
+            if len(self._forms) >= DATABASES_KEPT:
+                self._forms.clear()
+            form = self._forms[dialect] = _Form(self.statement, dialect, None)
+        return form
 
 
 class _Form:
@@ -122,7 +143,8 @@ class _Form:
             # What Python calls true and false both drivers take as it is.
             if not isinstance(each.type, Boolean)
         )
-        self._columns = () if isinstance(statement, Delete) else tuple(statement.exported_columns)
+        shown = () if isinstance(statement, Delete) else tuple(statement.exported_columns)
+        self._types = tuple(each.type for each in shown)
         self._readers: dict[int, Convert] | None = None
         self.is_different_each_time = bool(
             compiled.post_compile_params
@@ -158,14 +180,14 @@ class _Form:
     def _reading(self, description: Sequence[Sequence[Any]]) -> dict[int, Convert]:
         """By place: how a value that the driver gives is read."""
         return _conversions(
-            (place, each.type.dialect_impl(self._dialect).result_processor(self._dialect, told[1]))
-            for place, (each, told) in enumerate(zip(self._columns, description, strict=True))
+            (place, each.dialect_impl(self._dialect).result_processor(self._dialect, told[1]))
+            for place, (each, told) in enumerate(zip(self._types, description, strict=True))
         )
 
 
 @lru_cache(maxsize=FORMS_KEPT)
-def _form_of(direct: Direct, dialect: Dialect, columns: tuple[str, ...] | None) -> _Form:
-    """A statement for a kind of database, which stores these columns if it stores any."""
+def _form_of(direct: Direct, dialect: Dialect, columns: tuple[str, ...]) -> _Form:
+    """A statement for a kind of database, which stores these columns."""
     return _Form(direct.statement, dialect, columns)
 
 

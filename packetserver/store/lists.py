@@ -6,9 +6,9 @@ kept: to make one costs more than to carry it out.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import cached_property, lru_cache
+from functools import cached_property, lru_cache, partial
 from typing import Any, NamedTuple
 
 from sqlalchemy import (
@@ -36,7 +36,8 @@ FIELD = "field:"
 """In an order, what a field reads instead of a column."""
 
 LIMIT, OFFSET = "list_limit", "list_offset"
-LISTS_KEPT = 2048
+LISTS_KEPT = 512
+"""Which filters a list has is a client's choice, and the text of one of many fields is long."""
 
 
 class Page(NamedTuple):
@@ -93,13 +94,13 @@ class Selection:
 
 @dataclass(slots=True)
 class KeptList:
-    """The statement that reads a list, and the same for as much as a cursor would fetch first.
+    """What reads a list as a whole, and as much of it as a cursor would fetch first.
 
     The latter reads one row more, which tells that there is more. A list that was long the last time
     is read by a cursor from the start.
     """
 
-    whole: Select[Any]
+    whole: Callable[[], Select[Any]]
     first: Direct
     is_long: bool = False
 
@@ -161,15 +162,22 @@ def _kept_list(
     paged: tuple[bool, bool],
 ) -> KeptList:
     selection = Selection(scope, where, order, asker)
-    statement = list_statement(selection, plan)
+    whole = partial(_paged, selection, plan, paged)
+    has_limit, _ = paged
+    first = whole if has_limit else partial(_beginning, selection, plan, paged)
+    return KeptList(whole, Direct(first, stands_alone=True))
+
+
+def _paged(selection: Selection, plan: Plan, paged: tuple[bool, bool]) -> Select[Any]:
     has_limit, has_offset = paged
+    statement = list_statement(selection, plan)
     if has_offset:
         statement = statement.offset(bindparam(OFFSET, type_=Integer))
-    if has_limit:
-        limited = statement.limit(bindparam(LIMIT, type_=Integer))
-        return KeptList(limited, Direct(limited, stands_alone=True))
-    first = statement.limit(literal_column(str(PAGE_OF_ROWS + 1)))
-    return KeptList(statement, Direct(first, stands_alone=True))
+    return statement.limit(bindparam(LIMIT, type_=Integer)) if has_limit else statement
+
+
+def _beginning(selection: Selection, plan: Plan, paged: tuple[bool, bool]) -> Select[Any]:
+    return _paged(selection, plan, paged).limit(literal_column(str(PAGE_OF_ROWS + 1)))
 
 
 def list_statement(selection: Selection, plan: Plan) -> Select[Any]:
@@ -179,9 +187,11 @@ def list_statement(selection: Selection, plan: Plan) -> Select[Any]:
 
 
 def _kept_count(scope: Scope, asker: Sight, where: Condition) -> Direct:
-    counted = select(func.count()).select_from(scope.table)
-    conditions = Selection(scope, where, (), asker).conditions()
-    return Direct(counted.where(*conditions), stands_alone=True)
+    def counted() -> Select[Any]:
+        found = select(func.count()).select_from(scope.table)
+        return found.where(*Selection(scope, where, (), asker).conditions())
+
+    return Direct(counted, stands_alone=True)
 
 
 def _kept_values(scope: Scope, asker: Sight, where: Condition, column: str) -> Direct:

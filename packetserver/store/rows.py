@@ -295,7 +295,7 @@ class Rows:
 
     def _streamed(self, kept: KeptList, values: Mapping[str, Any]) -> Iterator[Row]:
         count = 0
-        for row in self.streams.rows(self.connection, kept.whole, values):
+        for row in self.streams.rows(self.connection, kept.whole(), values):
             count += 1
             yield row
         kept.is_long = count > PAGE_OF_ROWS
