@@ -58,10 +58,9 @@ def change(records: Records, asked: Mapping[str, Any]) -> Any:
 
 
 def retrieve(records: Records, asked: Mapping[str, Any]) -> Any:
-    names = tuple(asked.get("show", ()))
-    plan = records.plan(asked["object"], names)
+    plan = records.plan(asked["object"], asked.get("show", ()))
     row = records.retrieve(asked["object"], asked["key"], plan)
-    return {"found": [] if row is None else [dict(zip(names, plan.texts(row), strict=True))]}
+    return {"found": [] if row is None else [plan.values(row)]}
 
 
 def remove(records: Records, asked: Mapping[str, Any]) -> Any:
@@ -69,13 +68,13 @@ def remove(records: Records, asked: Mapping[str, Any]) -> Any:
 
 
 def find(records: Records, asked: Mapping[str, Any]) -> Any:
-    described, names = records.object(asked["object"]), tuple(asked["show"])
+    described = records.object(asked["object"])
     where = All(
         tuple(equals(name, each) for name, each in typed(described, asked.get("where", {})).items())
     )
-    plan = records.plan(described.element, names)
+    plan = records.plan(described.element, asked["show"])
     rows = records.find(described.element, plan, where, asked.get("order", ()))
-    return {"found": [dict(zip(names, plan.texts(row), strict=True)) for row in rows]}
+    return {"found": [plan.values(row) for row in rows]}
 
 
 OPERATIONS = {
