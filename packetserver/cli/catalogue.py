@@ -14,6 +14,7 @@ from packetserver.cli.catalogue_pages import INDEX, object_page
 from packetserver.cli.catalogue_words import code
 from packetserver.cli.program import Section, examples
 from packetserver.errors import ProvisionError
+from packetserver.protocols.packet.failures import DENIED
 from packetserver.records.opening import load_schema
 from packetserver.store.schema import Schema
 
@@ -46,7 +47,7 @@ password in 32 hex digits, `{client}` and `{client code}` the same of a sync cli
 * A reference may be sent by your sync client's own id: `ownerGuid` in place of `ownerId`.
 * A permission has an ending for each action: `-view` to select and sync, `-add` to insert, `-edit` to
   update, `-delete` to delete. Whoever lacks it is told so, and nothing is stored or shown:
-  `User denied permission to perform action on the object`.
+  `{denied}`.
 
 ## Types
 
@@ -91,7 +92,7 @@ show, or as the original's clients send them, in triples. The type is a JDBC num
 def index_page(catalogue: Catalogue) -> Iterator[str]:
     """The lines of the first page."""
     yield MARK
-    yield HEAD.rstrip()
+    yield HEAD.rstrip().replace("{denied}", DENIED)
     for file, objects in groupby(catalogue.objects.values(), key=lambda each: each.file):
         yield from ("", f"## {file.removesuffix('.toml')}", "")
         for each in objects:

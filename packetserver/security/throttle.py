@@ -261,7 +261,7 @@ def _larger(
     return case((first > second, first), else_=second)
 
 
-REFUSAL = "Not authorized"
+REFUSAL = "the credentials are refused"
 """The one text of every refusal, so that none tells which names and clients exist."""
 
 

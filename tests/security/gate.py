@@ -17,6 +17,7 @@ from watching import told_of_statements
 from packetserver.protocols.packet.packet import Options, Packet, Transaction
 from packetserver.protocols.packet.process import Engine
 from packetserver.records.opening import load_schema, preferences_of
+from packetserver.records.service import Service
 from packetserver.security.authentication import Authenticator
 from packetserver.security.credentials import Credentials
 from packetserver.security.remembered import RememberedCredentials
@@ -96,6 +97,7 @@ def open_gate(
     memory = RememberedCredentials(remembered)
     authenticator = Authenticator(given, memory, seconds or (lambda: 0.0), hasher=hasher)
     with contextlib.closing(Database(url, "America/New_York")) as database:
-        gate = Gate(Engine(database, load_schema(), authenticator, preferences), clock, hasher)
+        service = Service(database, load_schema(), authenticator, preferences)
+        gate = Gate(Engine(service), clock, hasher)
         with told_of_statements(database.engine, gate.statements.append):
             yield gate

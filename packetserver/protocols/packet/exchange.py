@@ -17,6 +17,7 @@ from packetserver.protocols.packet import packet as answers
 from packetserver.protocols.packet.builder import Limits
 from packetserver.protocols.packet.charsets import UTF_8, OutputEncoding
 from packetserver.protocols.packet.decoding import DecodedBody, response_encoding
+from packetserver.protocols.packet.failures import NOT_AUTHORIZED
 from packetserver.protocols.packet.forms import find_packet
 from packetserver.protocols.packet.packages import Packages
 from packetserver.protocols.packet.packet import CommitLevel, Options, Packet, RecordSink
@@ -209,7 +210,7 @@ def about_page() -> Response:
 def _sentence(outcome: Outcome) -> str:
     """What the client is told, in one sentence or two."""
     if outcome.kind is OutcomeKind.NOT_AUTHORIZED:
-        return outcome.text
+        return NOT_AUTHORIZED
     if outcome.kind is OutcomeKind.FAULT:
         return f"Error: The server failed to process the packet. {outcome.text}"
     sentence = SENTENCES.get(outcome.kind, outcome.text)

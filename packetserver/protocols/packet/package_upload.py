@@ -21,6 +21,7 @@ from packetserver.protocols.packet.builder import Limits
 from packetserver.protocols.packet.decoding import DecodedBody
 from packetserver.protocols.packet.documents import credentials_in
 from packetserver.protocols.packet.exchange import is_strict, status_of
+from packetserver.protocols.packet.failures import NOT_AUTHORIZED
 from packetserver.protocols.packet.package_reader import read_records
 from packetserver.protocols.packet.package_zip import unpacked
 from packetserver.protocols.packet.packages import Upload
@@ -102,7 +103,8 @@ class UploadExchange:
 
     def refuse(self, outcome: Outcome) -> Response:
         """The text about a package that was not looked at to its end."""
-        text = f"Error: {outcome.text}"
+        refused = outcome.kind is OutcomeKind.NOT_AUTHORIZED
+        text = f"Error: {NOT_AUTHORIZED if refused else outcome.text}"
         if outcome.kind is OutcomeKind.FAULT:
             text = f"Error: The server failed. {outcome.text}"
         elif outcome.kind.is_for_later:

@@ -15,7 +15,7 @@ from packetserver.failures import Failure, Kind, Refused, invalid
 from packetserver.protocols.packet.admission import Admission
 from packetserver.protocols.packet.changes import INSERT
 from packetserver.protocols.packet.context import PacketContext
-from packetserver.protocols.packet.failures import DENIED
+from packetserver.protocols.packet.failures import DENIED, NOT_AUTHORIZED
 from packetserver.records.permissions import demand, denied
 from packetserver.records.preferences import Preferences
 from packetserver.records.records import Records
@@ -26,7 +26,6 @@ from packetserver.security import audit
 from packetserver.security.audit import proved
 from packetserver.security.credentials import Credentials
 from packetserver.security.principal import Principal, PrincipalKind
-from packetserver.security.throttle import REFUSAL
 from packetserver.store.database import Database
 from packetserver.store.files import (
     VERSIONS,
@@ -80,7 +79,7 @@ class Documents:
         try:
             context = self._admission.admit(credentials, host, address, WHAT, validate=True)
         except NotAuthorized:
-            return (REFUSAL,)
+            return (NOT_AUTHORIZED,)
         try:
             self._store(context, document, received)
         except Refused as refused:
