@@ -42,6 +42,18 @@ def test_the_changelog_begins_with_this_version():
     assert re.findall(r"^## (\S+)", changelog, re.MULTILINE)[0] == packetserver.__version__
 
 
+def test_only_protocols_write_values_as_texts():
+    """What a value is on a wire is for its protocol to say; rooms below hand on values."""
+    below = (ROOT / "packetserver" / room for room in ("records", "sync", "security", "store"))
+    writes = re.compile(
+        r"type\.write\b|TYPES\[[^]]*\]\.write\b|\bwrite_(?:timestamp|date|double)\b"
+    )
+    found = {
+        path for room in below for path in room.rglob("*.py") if writes.search(path.read_text())
+    }
+    assert found == set()
+
+
 def test_every_package_is_listed_for_installation():
     marks = [*(ROOT / "packetserver").rglob("__init__.py"), ROOT / "schemas" / "__init__.py"]
     folders = {".".join(mark.parent.relative_to(ROOT).parts) for mark in marks}
