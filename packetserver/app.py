@@ -24,10 +24,14 @@ from packetserver.protocols.front.spools import Spools
 from packetserver.protocols.packet.exchange import PacketEngine, about_page
 from packetserver.protocols.packet.process import Engine, build_engine
 from packetserver.protocols.packet.routes import packet_protocol
+from packetserver.protocols.webservice.routes import webservice_protocol
 from packetserver.records.service import Service
 from packetserver.settings import Settings, load_settings
 
-PROTOCOLS: Sequence[Callable[[PacketEngine, Edge], WireProtocol]] = (packet_protocol,)
+PROTOCOLS: Sequence[Callable[[PacketEngine, Edge], WireProtocol]] = (
+    packet_protocol,
+    webservice_protocol,
+)
 """What is spoken here; whoever asks for nothing of it is answered in the words of the first."""
 
 
@@ -58,7 +62,8 @@ def create_app(
     app.add_url_rule("/metrics", "metrics", lambda: _metrics(settings, scrape))
     metrics.watch(*_pools(service))
     hosts = Hosts(app.wsgi_app, settings, app.words_at)
-    app.wsgi_app = PlainPaths(Observer(hosts, metrics), app.names)  # type: ignore[method-assign]
+    plain = PlainPaths(Observer(hosts, metrics), app.names, app.names_within)
+    app.wsgi_app = plain  # type: ignore[method-assign]
     return app
 
 

@@ -213,6 +213,48 @@ class LoginThrottled(NotAuthorized):
     """Too many logins have failed: this one is refused unseen, and its sender cannot tell."""
 
 
+class LogIn(Enum):
+    """Why an access key lets nobody in."""
+
+    NO_CHALLENGE = "no challenge"
+    NO_KEY = "no access key"
+    WRONG = "wrong key"
+    INACTIVE = "inactive"
+    """The key is right, but its user may not log in, or not by programs."""
+
+
+class LogInRefused(NotAuthorized):
+    """An answer to a challenge does not let in whom it is from; ``why`` says what it lacks."""
+
+    def __init__(self, why: LogIn) -> None:
+        super().__init__(f"not let in: {why.value}")
+        self.why = why
+
+
+class Over(Enum):
+    """Why there is no session, or none any more."""
+
+    UNKNOWN = "unknown"
+    TOO_OLD = "too old"
+    IDLE = "idle"
+    USER = "user"
+    """Its user may not log in any more, or has another access key."""
+
+    @property
+    def ends(self) -> bool:
+        """Whether the session is to be gone for good."""
+        return self is Over.USER
+
+
+class NoSession(PacketServerError):
+    """A request names no session that is alive; ``session_id`` is that of one which was."""
+
+    def __init__(self, why: Over, session_id: int | None = None) -> None:
+        super().__init__(f"no session: {why.value}")
+        self.why = why
+        self.session_id = session_id
+
+
 class ValueNotOfType(PacketServerError):
     """A wire text is not a value of its field's type; ``reason`` says why in a few words."""
 

@@ -21,6 +21,7 @@ _BOOLEANS = {
 _URL = re.compile(r"(sqlite|postgres(?:ql)?)(\+\w+)?(://.*)", re.DOTALL)
 _LABEL = r"(?!-)[a-z\d_-]{1,63}(?<!-)"
 _HOST = re.compile(rf"{_LABEL}(?:\.{_LABEL})*", re.ASCII)
+_ORIGIN = re.compile(rf"https?://(?:{_HOST.pattern}|\[[\da-f:.]+\])(?::\d{{1,5}})?", re.ASCII)
 _ADDRESS = re.compile(r"unix:.+|(?:[\w.-]+|\[[\da-fA-F:.]+\]):(\d{1,5})")
 
 
@@ -65,6 +66,13 @@ def _read_host(name: str) -> str:
     if _HOST.fullmatch(bare) is None:
         raise ValueError
     return bare
+
+
+def _read_origins(value: object) -> tuple[str, ...]:
+    names = tuple(each.lower() for each in _read_names(value))
+    if not all(_ORIGIN.fullmatch(each) for each in names):
+        raise ValueError
+    return names
 
 
 def _read_boolean(value: object) -> bool:
@@ -172,6 +180,11 @@ HOST_NAMES = Kind("a list of host names (separated by commas)", _read_names, ", 
 SERVED_HOSTS = Kind(
     "a list of host names without ports, such as crm.example.com (separated by commas)",
     _read_served_hosts,
+    ", ".join,
+)
+ORIGINS = Kind(
+    "a list of origins such as https://app.example.com (separated by commas)",
+    _read_origins,
     ", ".join,
 )
 PROXIES = Kind(

@@ -177,6 +177,31 @@ class Settings:
         15,
         "How long failed logins count, and the longest that more have to wait.",
     )
+    access_key_file: Path | None = _setting(
+        kinds.PATH,
+        None,
+        "The file of the keys that access keys are stored with, which is in no database; when not set, it"
+        " lies beside the database of SQLite, and is var/packetserver.keys with PostgreSQL.",
+    )
+    session_seconds: int = _setting(
+        kinds.count(1), 86_400, "How long a session of the web service lasts at most."
+    )
+    session_idle_seconds: int = _setting(
+        kinds.count(1),
+        1800,
+        "How long a session of the web service may be idle; up to a minute more is possible.",
+    )
+    webservice_origins: tuple[str, ...] = _setting(
+        kinds.ORIGINS,
+        (),
+        "The origins, such as https://app.example.com, whose pages browsers let use the web service"
+        " (CORS); without any, none.",
+    )
+    max_webservice_bytes: int = _setting(
+        kinds.SIZE,
+        70 * 1024**2,
+        "The longest body of a request to the web service; a longer one is answered with 413.",
+    )
     audit_log: Path | None = _setting(
         kinds.PATH,
         None,

@@ -16,6 +16,7 @@ from packetserver.cli import (
     packages,
     send,
     serve,
+    sessions,
     settings,
     users,
 )
@@ -23,7 +24,7 @@ from packetserver.cli.program import Program, examples
 
 COMMANDS = (
     *(database.init_db, serve.serve, send.send, check.check, database.provision, adopt.adopt),
-    *(doctor.doctor, backup.backup, backup.restore, users.user, clients.client),
+    *(doctor.doctor, backup.backup, backup.restore, users.user, clients.client, sessions.session),
     *(packages.compile_packages, catalogue.catalogue, settings.show_settings),
     database.make_migration,
 )

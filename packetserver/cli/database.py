@@ -17,12 +17,20 @@ from packetserver.cli.program import current_settings, examples
 from packetserver.cli.settings import shown_url
 from packetserver.errors import ProvisionError
 from packetserver.provision import provision as apply_file
-from packetserver.provision.installation import Condition, is_in_memory, prepare_installation
+from packetserver.provision.access_keys import AccessKeys
+from packetserver.provision.installation import (
+    Condition,
+    is_in_memory,
+    open_installation,
+    prepare_installation,
+)
 from packetserver.records.opening import load_schema
+from packetserver.security.access_keys import Seals, key_file
 from packetserver.settings import Settings
 from packetserver.store.database import Database
 from packetserver.store.new_migration import write_migration
 from packetserver.store.setup import migrate
+from packetserver.store.unit_of_work import unit_of_work
 
 ADMIN = {"username": "admin", "role": "Administrator", "name_last": "Administrator"}
 DONE = {
@@ -42,6 +50,7 @@ FILE may hold this; what else there is, an unknown key tells:
   password = "…"
   role = "Salesperson"
   manager = "admin"
+  access_key = "…"                    # for the web service; 16 letters and digits
   [[sync_client]]
   id = 1
   type = "pocket"
@@ -67,15 +76,27 @@ def init_db(*, with_admin: bool) -> None:
 
     The database is the one of PACKETSERVER_DATABASE_URL, by default the file var/packetserver.db.
     It gets its tables and the rows that every new database has: lookup lists, roles, permissions.
-    To do it again is safe: what is there already stays as it is.
+    Beside it a file is made with the key that access keys are stored with, see
+    PACKETSERVER_ACCESS_KEY_FILE; after a new first line was put into that, they are stored anew. To
+    do it again is safe: what is there already stays as it is.
     """
     settings = current_settings()
     if is_in_memory(settings):
         raise ProvisionError("a database in memory is gone when this command ends: name a file")
     found = prepare_installation(settings)
+    _prepare_access_keys(settings)
     click.echo(DONE[found].format(shown_url(settings.database_url)))
     if with_admin:
         _announce_admin(add_first_admin(settings))
+
+
+def _prepare_access_keys(settings: Settings) -> None:
+    with (
+        open_installation(settings) as installation,
+        unit_of_work(installation.database, writes=True) as work,
+    ):
+        AccessKeys(work.connection, Seals(key_file(settings))).prepare()
+        work.commit()
 
 
 def add_first_admin(settings: Settings) -> NewSecret | None:

@@ -12,8 +12,10 @@ from datetime import datetime
 import click
 
 from packetserver.errors import ProvisionError
+from packetserver.provision.access_keys import AccessKeys
 from packetserver.provision.installation import open_installation
 from packetserver.provision.people import StampedRows, SyncClients, Users
+from packetserver.security.access_keys import Seals, key_file
 from packetserver.security.audit import DONE, Audit, operator
 from packetserver.settings import Settings
 from packetserver.store.unit_of_work import unit_of_work
@@ -47,7 +49,8 @@ def identities(settings: Settings, *, writes: bool = True) -> Iterator[Identitie
         unit_of_work(installation.database, writes=writes) as work,
     ):
         rows = StampedRows(installation.schema, work.connection, installation.now())
-        users = Users(rows, installation.zone)
+        access_keys = AccessKeys(work.connection, Seals(key_file(settings)))
+        users = Users(rows, installation.zone, access_keys)
         yield Identities(users, SyncClients(rows, users))
         work.commit()
     if writes:

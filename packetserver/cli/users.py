@@ -11,6 +11,7 @@ from packetserver.cli.identities import identities, new_secret
 from packetserver.cli.program import Section, current_settings, examples, print_table
 from packetserver.errors import ProvisionError
 from packetserver.letters import BLANKS
+from packetserver.security.access_keys import new_access_key
 
 FROM_STDIN = click.option(
     "--password-stdin",
@@ -84,6 +85,29 @@ def set_password(*, name: str, number: int | None, password_stdin: bool, prompt:
         known.users.change(which(found) | {"password": password.text})
     click.echo(f"Changed the password of the user {found['username']}.")
     password.announce("It is now")
+
+
+@user.command(
+    "access-key",
+    epilog=examples("packetserver user access-key ann", "packetserver user access-key ann --new"),
+)
+@click.argument("name")
+@ID
+@click.option("--new", "is_new", is_flag=True, help="Give it another one first.")
+def access_key(*, name: str, number: int | None, is_new: bool) -> None:
+    """Print the access key of the user NAME, with which programs use the web service.
+
+    One is made if there is none. With --new the old one is refused from now on, and sessions that
+    began with it are over.
+    """
+    with identities(current_settings()) as known:
+        found = known.users.named(name, number)
+        keys, user_id = known.users.access_keys, found["user_id"]
+        key = None if is_new else keys.find(user_id)
+        if key is None:
+            key = new_access_key()
+            keys.give(user_id, key)
+    click.echo(key)
 
 
 @user.command(epilog=examples("packetserver user disable ann"))

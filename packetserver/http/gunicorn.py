@@ -36,7 +36,7 @@ FINISHING_SECONDS = 60
 """What packets that are being carried out have when the server is stopped."""
 
 KEEP_ALIVE_SECONDS = 5
-LONGEST_REQUEST_LINE = 4094
+LONGEST_REQUEST_LINE = 8190
 MOST_HEADERS = 100
 LONGEST_HEADER = 8190
 """Bytes; the bodies of packets have a limit of their own (max_body_bytes)."""

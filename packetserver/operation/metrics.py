@@ -69,6 +69,13 @@ ITEMS = Family(
     ("object", "action"),
 )
 RECORDS = Family("packetserver_records_total", COUNTER, "Records answered.")
+OPERATIONS = Family(
+    "packetserver_operations_total",
+    COUNTER,
+    "Operations of other protocols than packets: done, failed (as an error says), refused (who asks is"
+    " not let in), unavailable, fault.",
+    ("protocol", "operation", "outcome"),
+)
 ERRORS = Family(
     "packetserver_errors_total",
     COUNTER,
@@ -91,7 +98,7 @@ POOL_IN_USE = Family(
 )
 COUNTED = (
     *(REQUESTS, SECONDS, IN_PROGRESS, RECEIVED, SENT, PACKETS, TRANSACTIONS, ITEMS, RECORDS),
-    *(ERRORS, UNHEEDED, POOL_LIMIT, POOL_IN_USE),
+    *(OPERATIONS, ERRORS, UNHEEDED, POOL_LIMIT, POOL_IN_USE),
 )
 """What is counted while requests are carried out."""
 
@@ -175,6 +182,7 @@ class Metrics:
         self._transactions = self._counter(TRANSACTIONS)
         self._items = self._counter(ITEMS)
         self._records = self._counter(RECORDS)
+        self._operations = self._counter(OPERATIONS)
         self._errors = self._counter(ERRORS)
         self._unheeded = self._counter(UNHEEDED)
         self._pool_limit = self._gauge(POOL_LIMIT)
@@ -200,6 +208,9 @@ class Metrics:
         self._sent.labels(action).inc(facts.bytes_out)
         if facts.outcome is not None:
             self._packets.labels(facts.outcome).inc()
+        if (summary := facts.summary) is not None:
+            labels = (summary.protocol, summary.operation, summary.outcome)
+            self._operations.labels(*labels).inc()
         for kind, count in facts.errors.items():
             self._errors.labels(kind).inc(count)
         for kind, count in facts.unheeded.counts.items():

@@ -21,7 +21,7 @@ from packetserver.operation.requests import (
     shown,
 )
 from packetserver.protocols.front.outcomes import OUTCOME, Outcome, OutcomeKind
-from packetserver.protocols.front.requests import REQUEST_ID, UNHEEDED
+from packetserver.protocols.front.requests import REQUEST_ID, SUMMARY, UNHEEDED, Summary
 from packetserver.security import audit
 
 if TYPE_CHECKING:
@@ -144,6 +144,7 @@ class Observer:
         # What stands inside may have found out by now who is behind a proxy.
         facts.address = environ.get("REMOTE_ADDR") or ""
         facts.unheeded.add(environ.get(UNHEEDED))
+        facts.summary = environ.get(SUMMARY)
         _judge(environ, facts)
         self._metrics.request_ends(facts)
         level = "debug" if facts.action in PROBES else "info"
@@ -218,6 +219,8 @@ def _line(facts: RequestFacts) -> dict[str, Any]:
         line["transactions"] = facts.transactions
         line["failed"] = facts.failed
         line["items"] = facts.items
+    if facts.summary is not None:
+        line.update(_summary(facts.summary))
     if facts.errors:
         line["errors"] = dict(facts.errors)
     if facts.unheeded.counts:
@@ -228,6 +231,17 @@ def _line(facts: RequestFacts) -> dict[str, Any]:
     if facts.principal is not None:
         line.update(_principal(facts.principal))
     return line
+
+
+def _summary(summary: Summary) -> dict[str, Any]:
+    facts = {
+        "protocol": summary.protocol,
+        "operation": summary.operation,
+        "outcome": summary.outcome,
+        "error": summary.error,
+        "user": summary.user,
+    }
+    return {name: value for name, value in facts.items() if value is not None}
 
 
 def _principal(principal: Principal) -> dict[str, Any]:

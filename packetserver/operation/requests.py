@@ -8,7 +8,7 @@ from collections import Counter
 from contextvars import ContextVar
 from dataclasses import dataclass, field
 
-from packetserver.protocols.front.requests import new_request_id
+from packetserver.protocols.front.requests import Summary, new_request_id
 from packetserver.protocols.packet.unheeded import Unheeded
 
 HEADER = "X-Request-Id"
@@ -61,6 +61,7 @@ class RequestFacts:
     items: int = 0
     outcome: str | None = None
     principal: Principal | None = None
+    summary: Summary | None = None
     errors: Counter[str] = field(default_factory=Counter)
     unheeded: Unheeded = field(default_factory=Unheeded)
 

@@ -13,10 +13,12 @@ from sqlalchemy import Connection, inspect
 
 from packetserver.errors import ProvisionError
 from packetserver.failures import Refused
-from packetserver.provision.file import Entry, ProvisionFile, read_provision_file
+from packetserver.provision.access_keys import AccessKeys
+from packetserver.provision.file import UNSERVED, Entry, ProvisionFile, read_provision_file
 from packetserver.provision.installation import Installation, open_installation
 from packetserver.provision.people import StampedRows, SyncClients, Users
 from packetserver.records.opening import preferences_of
+from packetserver.security.access_keys import Seals, key_file
 from packetserver.settings import Settings
 from packetserver.store.setup import SETTINGS_TABLE, keep, read_kept
 from packetserver.store.unit_of_work import unit_of_work
@@ -37,11 +39,15 @@ class Outcome(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Summary:
-    """How many entries of a file were added, changed, or already as the file wants them."""
+    """How many entries of a file were added, changed, or already as the file wants them.
+
+    ``unserved`` is how many were left out, since this version cannot apply them.
+    """
 
     users: Counter[Outcome]
     sync_clients: Counter[Outcome]
     settings: Counter[Outcome]
+    unserved: int = 0
 
     @property
     def changes(self) -> int:
@@ -56,7 +62,10 @@ class Summary:
             "sync clients": self.sync_clients,
             "settings": self.settings,
         }
-        return tuple(f"{name}: {_counted(counts)}" for name, counts in named.items())
+        told = [f"{name}: {_counted(counts)}" for name, counts in named.items()]
+        if self.unserved:
+            told.append(f"{UNSERVED}: {self.unserved} left out, this version does not serve them")
+        return tuple(told)
 
 
 def provision(settings: Settings, path: Path) -> Summary:
@@ -110,11 +119,13 @@ def _apply(
     # The zone may be one that this very file has just set.
     preferences = preferences_of(settings.completed_by(read_kept(connection, table)))
     rows = StampedRows(installation.schema, connection, preferences.now())
-    users = Users(rows, preferences.zone.key)
+    access_keys = AccessKeys(connection, Seals(key_file(settings)))
+    users = Users(rows, preferences.zone.key, access_keys)
     return Summary(
         users=_apply_users(users, wanted.users),
         sync_clients=_apply_sync_clients(SyncClients(rows, users), wanted.sync_clients),
         settings=kept,
+        unserved=wanted.unserved,
     )
 
 

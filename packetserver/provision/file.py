@@ -16,12 +16,16 @@ from typing import Any
 from packetserver import setting_kinds as kinds
 from packetserver.errors import ProvisionError
 from packetserver.letters import fold_name
+from packetserver.security.access_keys import LENGTH, is_access_key
 from packetserver.setting_kinds import Kind
 from packetserver.store.new_keys import LARGEST_KEY
 from packetserver.store.setup import SERVER_NAMES, TIMEZONE
 
 IGNORED = "identity"
 """A part of the file that is for those who play packets, not for the server."""
+
+UNSERVED = "api_account"
+"""A part that this version cannot apply, and says so: files for later ones are good for it, too."""
 
 _PLACE = re.compile(r"\(at [^()]*\)$")
 
@@ -38,12 +42,14 @@ class Entry:
 class ProvisionFile:
     """A file that is right in itself; whether its roles and users exist is not known yet.
 
-    ``kept`` are texts by the names of packetserver.store.setup.
+    ``kept`` are texts by the names of packetserver.store.setup, ``unserved`` how many entries are of
+    a kind that this version cannot apply.
     """
 
     kept: Mapping[str, str]
     users: tuple[Entry, ...]
     sync_clients: tuple[Entry, ...]
+    unserved: int = 0
 
 
 def _read_text_or_nothing(value: object) -> str:
@@ -53,6 +59,12 @@ def _read_text_or_nothing(value: object) -> str:
 def _read_secret(value: object) -> str:
     # Not trimmed: blanks at its ends travel in the hash, too.
     if not isinstance(value, str) or not value:
+        raise ValueError
+    return value
+
+
+def _read_access_key(value: object) -> str:
+    if not isinstance(value, str) or not is_access_key(value):
         raise ValueError
     return value
 
@@ -72,6 +84,7 @@ def _read_expiry(value: object) -> datetime | None:
 ID = kinds.count(1, LARGEST_KEY)
 NAME = Kind('a name, or "" for none', _read_text_or_nothing)
 SECRET = Kind("a text that is not empty", _read_secret)
+ACCESS_KEY = Kind(f"{LENGTH} letters and digits", _read_access_key)
 EXPIRY = Kind('a local date or time such as 2030-12-31, or "" for never', _read_expiry)
 
 TOP_KEYS: Mapping[str, tuple[str, Kind[Any]]] = {
@@ -93,6 +106,7 @@ USER_KEYS: Mapping[str, Kind[Any]] = {
     "http_api": kinds.BOOLEAN,
     "expires": EXPIRY,
     "enabled": kinds.BOOLEAN,
+    "access_key": ACCESS_KEY,
 }
 SYNC_CLIENT_KEYS: Mapping[str, Kind[Any]] = {
     "id": ID,
@@ -112,7 +126,7 @@ def read_provision_file(path: Path) -> ProvisionFile:
     read, an unknown key, a value of the wrong kind, a missing key, or an entry that stands twice.
     """
     content = _parse(path)
-    unknown = set(content) - set(TOP_KEYS) - {*ENTRIES, IGNORED}
+    unknown = set(content) - set(TOP_KEYS) - {*ENTRIES, IGNORED, UNSERVED}
     if unknown:
         raise _unknown_key(str(path), min(unknown), [*TOP_KEYS, *ENTRIES])
     users = tuple(_entries(path, content, "user", "username", USER_KEYS))
@@ -120,7 +134,10 @@ def read_provision_file(path: Path) -> ProvisionFile:
     _refuse_twins(users, "username")
     _refuse_twins(users, "id")
     _refuse_twins(clients, "id")
-    return ProvisionFile(dict(_kept(path, content)), users, clients)
+    unserved = content.get(UNSERVED, [])
+    if not isinstance(unserved, list):
+        raise ProvisionError(f"{path}: {UNSERVED} must be written as [[{UNSERVED}]]")
+    return ProvisionFile(dict(_kept(path, content)), users, clients, len(unserved))
 
 
 def _parse(path: Path) -> dict[str, Any]:

@@ -14,6 +14,7 @@ from sqlalchemy import ColumnElement, Connection, Table, select
 from packetserver.catalogue.model import NOW
 from packetserver.errors import ProvisionError
 from packetserver.letters import BLANKS, is_same_name
+from packetserver.provision.access_keys import AccessKeys
 from packetserver.security.secrets import SecretKind, hash_secret, md5_of_password, verify_secret
 from packetserver.store.folding import same_name
 from packetserver.store.names import listed
@@ -190,6 +191,9 @@ USER_COLUMNS = {
 REFERENCES = {"manager": "manager_id", "alias": "alias"}
 """The facts that name another user."""
 
+ACCESS_KEY = "access_key"
+"""The fact that is stored elsewhere, and sealed."""
+
 NOBODY = -1
 """What a column that names another user holds for none."""
 
@@ -200,10 +204,11 @@ Given = Mapping[str, Any]
 class Users:
     """Adds and changes users within one database transaction."""
 
-    def __init__(self, rows: StampedRows, zone: str) -> None:
+    def __init__(self, rows: StampedRows, zone: str, access_keys: AccessKeys) -> None:
         """``zone`` is the time zone that new users start with."""
         self._rows = rows
         self._zone = zone
+        self.access_keys = access_keys
         self._contacts = Contacts(rows)
 
     def find(self, name: str, number: int | None = None) -> Row | None:
@@ -284,6 +289,8 @@ class Users:
         """
         changed = self.change(given)
         user = self.named(given["username"], given.get("id"))
+        if ACCESS_KEY in given:
+            changed = self.access_keys.give(user["user_id"], given[ACCESS_KEY]) or changed
         return self._contacts.apply(user, given) or changed
 
     def change(self, given: Given) -> bool:

@@ -70,13 +70,13 @@ class RequestRun:
         *,
         writes: bool,
         keep: Callable[[Result], bool],
-        note: Callable[[Result], Note],
+        note: Callable[[Result], Note] | None = None,
         is_all: bool = True,
     ) -> Result:
         """Do a job, and commit it if ``keep`` likes its result; otherwise it is undone.
 
-        ``note`` makes what writes the log of a result, with the job or, where the job has changed
-        nothing, by itself. ``is_all`` says that the request has no other job: what has only been
+        ``note`` makes what writes the log of a result, if there is one, with the job or, where the
+        job has changed nothing, by itself. ``is_all`` says that the request has no other job: what has only been
         read may then be logged a little later. Raises StoreUnavailable, as its kinds, and what the
         job raises; nothing is stored then.
         """
@@ -97,7 +97,7 @@ class RequestRun:
         job: Job[Result],
         writes: bool,  # noqa: FBT001 - handed on
         keep: Callable[[Result], bool],
-        note: Callable[[Result], Note],
+        note: Callable[[Result], Note] | None,
         is_all: bool,  # noqa: FBT001 - handed on
     ) -> Result:
         found = None if writes else self._read_elsewhere(job)
@@ -106,14 +106,16 @@ class RequestRun:
                 result = job(work)
                 is_kept = keep(result)
                 if writes and is_kept:
-                    note(result)(work)
+                    if note is not None:
+                        note(result)(work)
                     work.commit()
                     return result
                 if not is_kept or self._begun is None:
                     work.rollback()
         else:
             (result,) = found
-        self.note_alone(note(result), is_all=is_all)
+        if note is not None:
+            self.note_alone(note(result), is_all=is_all)
         return result
 
     def _read_elsewhere(self, job: Job[Result]) -> tuple[Result] | None:

@@ -40,7 +40,7 @@ _HOST = re.compile(r"(?:\[(?P<address>[^\]]*)\]|(?P<name>[^:]*))(?::\d*)?")
 
 
 @dataclass(frozen=True, slots=True)
-class _Rights:
+class Rights:
     """A user who is active, the role that counts, and what it holds, as one text."""
 
     user_id: int
@@ -117,7 +117,7 @@ class Authenticator:
 
     def _verified_user(
         self, connection: Connection, credentials: Credentials, now: datetime, attempt: Attempt
-    ) -> tuple[Claim, _Rights]:
+    ) -> tuple[Claim, Rights]:
         """The first user of the name whose code it is and who may use the API."""
         code, name = user_code(credentials.code or ""), credentials.username or ""
         if code is None:
@@ -130,7 +130,7 @@ class Authenticator:
             claim = Claim(SecretKind.USER, row.user_id, row.password, code)
             # The secret first, whatever else is wrong: so every refusal takes the same time.
             verified = self._is_verified(connection, claim, attempt, whose)
-            rights = _rights_of_user(row, now) if verified else None
+            rights = rights_of_user(row, now) if verified else None
             if rights is not None:
                 return claim, rights
         if not rows:
@@ -200,18 +200,18 @@ def _check_ownership(client: ClientRow | None, user_id: int) -> None:
         raise NotAuthorized(REFUSAL)
 
 
-def _rights_of_user(row: UserRow, now: datetime) -> _Rights | None:
+def rights_of_user(row: UserRow, now: datetime) -> Rights | None:
     """The rights of a user who may log in: the alias's where there is one (PROTOCOL.md 2.4)."""
     active = _is_active(enabled=row.enabled, expires=row.expires, now=now)
     if not (active and row.allow_httpapi_access):
         return None
     if row.alias is None or row.alias <= 0:
-        return _Rights(row.user_id, row.role_id, row.permitted)
+        return Rights(row.user_id, row.role_id, row.permitted)
     # An alias without a user, or whose user has no role, is joined as nothing.
     active = _is_active(enabled=row.acting_enabled, expires=row.acting_expires, now=now)
     if row.acting_id is None or row.acting_role_id is None or not active:
         return None
-    return _Rights(row.acting_id, row.acting_role_id, row.permitted)
+    return Rights(row.acting_id, row.acting_role_id, row.permitted)
 
 
 def _is_active(*, enabled: bool | None, expires: datetime | None, now: datetime) -> bool:

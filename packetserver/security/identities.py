@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import operator
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from functools import cache, reduce
 from typing import Any, NamedTuple
@@ -14,7 +14,9 @@ from sqlalchemy import (
     Connection,
     DateTime,
     Integer,
+    Select,
     String,
+    TableClause,
     Update,
     bindparam,
     case,
@@ -136,8 +138,7 @@ def _base(number: int) -> ColumnElement[Any]:
     return bindparam(f"base_{number}", type_=String)
 
 
-# Letters are the database's affair on both sides: the two then never disagree about them.
-_USERS_BY_NAME = (
+_USERS = (
     select(
         _ACCESS,
         _ACTING.c.user_id.label("acting_id"),
@@ -148,10 +149,12 @@ _USERS_BY_NAME = (
     .join(_ROLE, _ROLE.c.role_id == _ACCESS.c.role_id)
     .outerjoin(_ACTING, _ACTING.c.user_id == _ACCESS.c.alias)
     .outerjoin(_ACTING_ROLE, _ACTING_ROLE.c.role_id == _ACTING.c.role_id)
-    .where(same_name(_ACCESS.c.username, bindparam("username", type_=String)))
     .where(_ACCESS.c.user_id != _SYSTEM_USER)
-    .order_by(_ACCESS.c.user_id)
 )
+# Letters are the database's affair on both sides: the two then never disagree about them.
+_USERS_BY_NAME = _USERS.where(
+    same_name(_ACCESS.c.username, bindparam("username", type_=String))
+).order_by(_ACCESS.c.user_id)
 _CLIENT_BY_ID = (
     select(
         _SYNC_CLIENT,
@@ -171,6 +174,14 @@ def _users(asked: int) -> Direct:
     """Users, and what they hold of so many permissions; a packet asks about few."""
     permitted = _permitted(_ROLE_THAT_COUNTS, asked)
     return Direct(_USERS_BY_NAME.add_columns(permitted), stands_alone=True)
+
+
+def users_joined(to: TableClause, on: Callable[[ColumnElement[int]], Any]) -> Select[Any]:
+    """Users as `UserRow` has them, without what they hold, each with its row of another table.
+
+    ``on`` is given the key of a user.
+    """
+    return _USERS.add_columns(_permitted(_ROLE_THAT_COUNTS, 0)).join(to, on(_ACCESS.c.user_id))
 
 
 @cache

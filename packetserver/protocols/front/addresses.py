@@ -37,13 +37,15 @@ class Address:
     """An address: a rule of Flask, which takes every method.
 
     One that is ``found_by_name`` has a single segment, and is served whatever stands before that in
-    the path. ``longest_body`` is in bytes.
+    the path; one that is ``followed_by_any``, whatever stands behind it, too. ``longest_body`` is in
+    bytes.
     """
 
     rule: str
     exchange: Callable[[Request], Exchange]
     longest_body: int
     found_by_name: bool = False
+    followed_by_any: bool = False
 
 
 @dataclass(frozen=True, slots=True)

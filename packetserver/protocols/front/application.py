@@ -2,8 +2,8 @@
 
 Clients that cannot be changed ask for more than Flask's rules can say, each in its place:
 
-* `;jsessionid=…` behind the segments of a path, and any path before the name of an address:
-  `PlainPaths`, which is WSGI and stands before all others.
+* `;jsessionid=…` behind the segments of a path, and any path before, or behind, the name of an
+  address: `PlainPaths`, which is WSGI and stands before all others.
 * Any method, also one that HTTP does not know: a rule that is added to Flask's map names none.
 * Two slashes in a row, and hosts that no name server could know: `Application`, which redirects
   nobody and leaves hosts to protocols/front/hosts.py, WSGI as well.
@@ -69,10 +69,11 @@ class Application(flask.Flask):
             for address in protocol.addresses:
                 self._register(address, protocol)
         self.register_error_handler(NotFound, self._nothing_here)
-        self.names = frozenset(
-            each.rule.removeprefix("/") for each, _ in self._found.values() if each.found_by_name
-        )
+        named = [each for each, _ in self._found.values() if each.found_by_name]
+        self.names = frozenset(_name(each) for each in named)
         """The addresses that are found by their name, whatever stands before it."""
+        self.names_within = frozenset(_name(each) for each in named if each.followed_by_any)
+        """Those that are found whatever stands behind it, too."""
 
     def longest_body(self, path: str) -> int:
         """How many bytes the body of a request may have; ``path`` is as the client wrote it."""
@@ -105,9 +106,9 @@ class Application(flask.Flask):
         self._found[address.rule] = address, protocol
 
     def _at(self, path: str) -> tuple[Address, WireProtocol] | None:
-        name = "/" + path.rpartition("/")[2]
-        if (found := self._found.get(name)) is not None and found[0].found_by_name:
-            return found
+        parted = parted_at_name(path, self.names, self.names_within)
+        if parted is not None:
+            return self._found["/" + parted[1]]
         try:
             endpoint, _ = self.url_map.bind(HOST).match(path)
         except HTTPException:
@@ -128,6 +129,25 @@ class Application(flask.Flask):
         )
 
 
+def _name(address: Address) -> str:
+    return address.rule.removeprefix("/")
+
+
+def parted_at_name(
+    path: str, names: Collection[str], within: Collection[str]
+) -> tuple[str, str] | None:
+    """What stands before the name of an address in a path, and the name; None when none is there.
+
+    The last segment counts first, then the first one of those ``within``.
+    """
+    before, _, name = path.rpartition("/")
+    if name in names:
+        return before, name
+    segments = path.split("/")
+    place = next((place for place, each in enumerate(segments) if each in within), None)
+    return None if place is None else ("/".join(segments[:place]), segments[place])
+
+
 def _answer(address: Address, **_values: Any) -> Response:
     """The answer to the request at an address, whatever happens."""
     # The request itself: what stands for it asks anew for each attribute which one is meant.
@@ -143,21 +163,29 @@ def _answer(address: Address, **_values: Any) -> Response:
 class PlainPaths:
     """The application, for paths without the parameters of their segments.
 
-    What stands before one of the ``names`` becomes the place where the application is mounted. It
-    stands before all others, so that what is answered, refused, counted and logged is one address.
+    What stands before one of the ``names`` becomes the place where the application is mounted; what
+    stands behind one of those ``within`` means nothing. It stands before all others, so that what is
+    answered, refused, counted and logged is one address.
     """
 
-    def __init__(self, application: WSGIApplication, names: Collection[str]) -> None:
+    def __init__(
+        self,
+        application: WSGIApplication,
+        names: Collection[str],
+        within: Collection[str] = frozenset(),
+    ) -> None:
         self._application = application
         self._names = names
+        self._within = within
 
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         """Answer a request."""
         path: str = environ.get("PATH_INFO", "")
         if ";" in path:
             path = environ["PATH_INFO"] = PARAMETERS.sub("", path)
-        before, _, name = path.rpartition("/")
-        if before and name in self._names:
+        parted = parted_at_name(path, self._names, self._within)
+        if parted is not None:
+            before, name = parted
             environ["SCRIPT_NAME"] = environ.get("SCRIPT_NAME", "") + before
             environ["PATH_INFO"] = f"/{name}"
         return self._application(environ, start_response)

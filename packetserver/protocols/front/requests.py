@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import MutableMapping
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import flask
@@ -17,9 +18,27 @@ REQUEST_ID = "packetserver.request_id"
 UNHEEDED = "packetserver.unheeded"
 """Where the WSGI environment holds what nothing heeded of a request that is no packet."""
 
+SUMMARY = "packetserver.summary"
+"""Where the WSGI environment holds the `Summary` of a request, by protocols that write one."""
+
 NUMBER_BYTES = 8
 
 Response = flask.Response
+
+
+@dataclass(slots=True)
+class Summary:
+    """What a request was in its protocol, for the log and the metrics; names and nothing else.
+
+    ``operation`` is one of the protocol's own, ``outcome`` one of done, failed (as its ``error``
+    says), refused (who asks is not let in), unavailable and fault.
+    """
+
+    protocol: str
+    operation: str = "other"
+    outcome: str = "done"
+    user: str | None = None
+    error: str | None = None
 
 
 class Request(flask.Request):
