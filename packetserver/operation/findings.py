@@ -41,6 +41,7 @@ class Check(Enum):
     ROWS = "default rows"
     ADMINISTRATOR = "administrator"
     SECRETS = "secrets"
+    ACCESS_KEYS = "access keys"
     SYNC = "sync clients"
     PACKAGES = "packages"
 

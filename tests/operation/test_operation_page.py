@@ -13,6 +13,7 @@ from packetserver.operation import metrics
 from packetserver.operation.findings import Check
 from packetserver.operation.observer import _line
 from packetserver.operation.requests import Principal, RequestFacts
+from packetserver.protocols.front.requests import Summary
 from packetserver.settings import Settings
 
 PAGE = (Path(__file__).parents[2] / "docs" / "operation.md").read_text(encoding="utf-8")
@@ -62,6 +63,7 @@ def test_the_keys_of_a_line_are_all_there(echo, log) -> None:
     facts.errors["failed"] += 1
     facts.unheeded.note("field", "account", "nmae")
     facts.principal = Principal("user-based sync client", "ann", 1)
+    facts.summary = Summary("webservice", "login", "refused", "ann", "INVALID_SESSIONID")
     keys = {f"`{name}`" for name in (*_line(facts), *log.lines[0])}
     assert {row[0] for row in rows("key")} == {*keys, "`exception`"}
 

@@ -10,6 +10,7 @@ from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError, SQLAlchemyError
 
 from packetserver.errors import CatalogueError, ProvisionError, SettingsError, StoreUnavailable
+from packetserver.operation.doctor.access_keys import examine_access_keys
 from packetserver.operation.doctor.database import (
     Opened,
     examine_database,
@@ -109,6 +110,7 @@ def _contents(opened: Opened) -> Iterator[Finding]:
     if not any(each.check is Check.TABLES and each.health is Health.WRONG for each in found):
         now = preferences_of(opened.settings).now()
         yield from examine_rows(opened.connection, opened.schema, now)
+        yield examine_access_keys(opened.connection, opened.settings)
 
 
 def _reason(error: StoreUnavailable | SQLAlchemyError, url: URL) -> str:

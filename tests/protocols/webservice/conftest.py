@@ -66,8 +66,9 @@ class Site:
     def send(self, method: str, query: str = "", **more: Any) -> TestResponse:
         """Send a request whose query string is just that; a character stands for a byte."""
         return self.client.open(
-            more.pop("path", PATH),
+            PATH,
             method=method,
+            buffered=True,
             environ_overrides={"QUERY_STRING": query, "REMOTE_ADDR": self.address},
             **more,
         )
@@ -77,6 +78,7 @@ class Site:
             PATH,
             query_string={"operation": operation, **parameters},
             environ_base={"REMOTE_ADDR": self.address},
+            buffered=True,
         )
         return told(answer)
 
@@ -86,6 +88,7 @@ class Site:
             data={"operation": operation, **parameters},
             content_type="application/x-www-form-urlencoded",
             environ_base={"REMOTE_ADDR": self.address},
+            buffered=True,
         )
         return told(answer)
 
