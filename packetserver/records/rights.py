@@ -144,17 +144,15 @@ class Rights:
 
     def opens(self, element: str, verb: str) -> Condition:
         """To which records of an object the principal may do this."""
-        found = self._opened.get((element, verb))
-        if found is None:
-            found = self._opened[element, verb] = self._condition(element, verb)
-        return found
-
-    def _condition(self, element: str, verb: str) -> Condition:
         if self.principal.unrestricted or self.policy.leaves_open(element):
             return EVERY
-        ways = ways_of(self.schema)
-        held = self._held(ways.permissions(element, verb))
-        return ways.condition(element, verb, held, hierarchy=self.policy.hierarchy)
+        found = self._opened.get((element, verb))
+        if found is None:
+            ways = ways_of(self.schema)
+            held = self._held(ways.permissions(element, verb))
+            found = ways.condition(element, verb, held, hierarchy=self.policy.hierarchy)
+            self._opened[element, verb] = found
+        return found
 
     def _held(self, names: tuple[str, ...]) -> frozenset[str]:
         if THROUGH_CLIENT in names and self.principal.restricted_to_client is not None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
+from functools import partial
 from typing import TypeVar
 
 from packetserver.errors import SpoolRefused, StoreUnavailable
@@ -81,7 +82,7 @@ class RequestRun:
         job raises; nothing is stored then.
         """
         undo = self._begun.rollback if self._begun is not None else lambda: None
-        return repeated(lambda: self._once(job, writes, keep, note, is_all), undo)
+        return repeated(partial(self._once, job, writes, keep, note, is_all), undo)
 
     def note_alone(self, note: Note, *, is_all: bool = True) -> None:
         """Log what has changed nothing by itself, so that reading waits for no writer."""

@@ -169,13 +169,15 @@ class _Form:
         found: list[Row] = cursor.fetchall()
         if self._readers is None:
             self._readers = self._reading(cursor.description)
-        return [self._converted(row) for row in found] if self._readers else found
-
-    def _converted(self, row: Row) -> Row:
-        values = list(row)
-        for place, convert in (self._readers or {}).items():
-            values[place] = convert(values[place])
-        return tuple(values)
+        if not self._readers:
+            return found
+        converted: list[Row] = []
+        for row in found:
+            values = list(row)
+            for place, convert in self._readers.items():
+                values[place] = convert(values[place])
+            converted.append(tuple(values))
+        return converted
 
     def _reading(self, description: Sequence[Sequence[Any]]) -> dict[int, Convert]:
         """By place: how a value that the driver gives is read."""

@@ -87,8 +87,11 @@ def is_counted(frame: FrameType) -> bool:
 
 def room(module: str) -> str:
     """The room that a module is in; each protocol has its own."""
-    parts = module.split(".")[1:-1]
-    return ".".join(parts[: 2 if parts[:1] == ["protocols"] else 1])
+    parts = module.split(".")[:-1]
+    return (
+        ".".join(parts[1 : 3 if parts[1:2] == ["protocols"] else 2])
+        or module.split(".", maxsplit=1)[0]
+    )
 
 
 def counted(send: Callable[[], object]) -> Way:
@@ -115,12 +118,12 @@ def app(databases: Databases) -> Iterator[App]:
     [
         pytest.param(
             '<account action="insert"><name>Dark Horse</name></account>',
-            (72, 40, 700, 34),
+            (74, 42, 690, 32),
             id="insert",
         ),
         pytest.param(
             '<accountList action="select"><id>0</id></accountList>',
-            (70, 38, 750, 35),
+            (70, 36, 730, 33),
             id="list by key",
         ),
     ],

@@ -162,6 +162,7 @@ class Engine:
         """Transactions that are committed as a whole, or not at all."""
         log, start, attempts = context.log, context.sink.position(), itertools.count()
         writes = any(_writes(item) for each in transactions for item in each.items)
+        alone = len(transactions) == 1
 
         def job(work: UnitOfWork) -> tuple[Response, ...]:
             # What an attempt that was undone has logged, or answered, is not there.
@@ -170,10 +171,13 @@ class Engine:
             if next(attempts) and writes and not context.closely:
                 self.collisions.note(transactions)
             try:
-                return self._done(context, work, transactions, writes=writes)
+                if writes:
+                    begin_writing(context, work, transactions, self.collisions)
+                done = tuple([respond(context, work, each, alone=alone) for each in transactions])
             except RefusalUnexplained:
                 context.closely = True
                 raise
+            return done if _are_done(done) else tuple(map(_undone, done))
 
         responses = request.attempt(
             job,
@@ -186,20 +190,6 @@ class Engine:
             # Its records are in no answer: the room is for those of other transactions.
             context.sink.cut(start)
         return responses
-
-    def _done(
-        self,
-        context: PacketContext,
-        work: UnitOfWork,
-        transactions: Sequence[Transaction],
-        *,
-        writes: bool,
-    ) -> tuple[Response, ...]:
-        if writes:
-            begin_writing(context, work, transactions, self.collisions)
-        alone = len(transactions) == 1
-        responses = tuple(respond(context, work, each, alone=alone) for each in transactions)
-        return responses if _are_done(responses) else tuple(map(_undone, responses))
 
     def _note(
         self,

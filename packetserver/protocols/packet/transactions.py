@@ -32,25 +32,19 @@ from packetserver.store.unit_of_work import UnitOfWork
 def respond(
     context: PacketContext, work: UnitOfWork, transaction: Transaction, *, alone: bool
 ) -> Response:
-    """One transaction: its error becomes its response (DECISIONS.md, Transactions)."""
-    context.unheeded = Unheeded()
-    response = _responded(context, work, transaction, alone=alone)
-    return replace(response, unheeded=context.unheeded) if context.unheeded.counts else response
-
-
-def _responded(
-    context: PacketContext, work: UnitOfWork, transaction: Transaction, *, alone: bool
-) -> Response:
+    """One transaction: its error becomes its response (docs/errors.md)."""
     is_user_client = context.principal.kind is PrincipalKind.USER_CLIENT
     if is_user_client and not is_allowed_for_user_client(transaction):
         return Response(None, (NOT_FOR_THIS_USER,), kinds=(Kind.FORBIDDEN,))
+    unheeded = context.unheeded = Unheeded()
     try:
         with work.part(alone=alone):
-            return Response(transaction.id, (), _carry_out(context, work, transaction))
+            response = Response(transaction.id, (), _carry_out(context, work, transaction))
     except TransactionFailure as failure:
-        return Response(transaction.id, failure.lines, kinds=failure.kinds)
+        response = Response(transaction.id, failure.lines, kinds=failure.kinds)
     except StatementTooLong:
-        return Response(transaction.id, (FAILED, TOO_LONG), kinds=(Kind.LIMIT,))
+        response = Response(transaction.id, (FAILED, TOO_LONG), kinds=(Kind.LIMIT,))
+    return replace(response, unheeded=unheeded) if unheeded.counts else response
 
 
 def _carry_out(
