@@ -8,14 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
-from functools import partial
 from typing import TypeVar
 
-from packetserver.errors import SpoolRefused, StoreUnavailable
+from packetserver.errors import SpoolRefused, StoreUnavailable, WorkUndone
 from packetserver.records.late_log import LateLog, Note
 from packetserver.store.database import Database
 from packetserver.store.replica import Replica, position_of
-from packetserver.store.unit_of_work import UnitOfWork, repeated, unit_of_work
+from packetserver.store.unit_of_work import UnitOfWork, repeated, repetitions, unit_of_work
 
 Result = TypeVar("Result")
 Job = Callable[[UnitOfWork], Result]
@@ -77,12 +76,31 @@ class RequestRun:
         """Do a job, and commit it if ``keep`` likes its result; otherwise it is undone.
 
         ``note`` makes what writes the log of a result, if there is one, with the job or, where the
-        job has changed nothing, by itself. ``is_all`` says that the request has no other job: what has only been
-        read may then be logged a little later. Raises StoreUnavailable, as its kinds, and what the
-        job raises; nothing is stored then.
+        job has changed nothing, by itself. ``is_all`` says that the request has no other job: what
+        has only been read may then be logged a little later. Raises StoreUnavailable, as its kinds,
+        and what the job raises; nothing is stored then.
         """
         undo = self._begun.rollback if self._begun is not None else lambda: None
-        return repeated(partial(self._once, job, writes, keep, note, is_all), undo)
+        for repetition in repetitions(undo):
+            with repetition:
+                found = None if writes else self._read_elsewhere(job)
+                if found is not None:
+                    (result,) = found
+                else:
+                    with self._unit(writes=writes) as work:
+                        result = job(work)
+                        is_kept = keep(result)
+                        if writes and is_kept:
+                            if note is not None:
+                                note(result)(work)
+                            work.commit()
+                            return result
+                        if not is_kept or self._begun is None:
+                            work.rollback()
+                if note is not None:
+                    self.note_alone(note(result), is_all=is_all)
+                return result
+        raise WorkUndone("the work was undone as often as it was tried")
 
     def note_alone(self, note: Note, *, is_all: bool = True) -> None:
         """Log what has changed nothing by itself, so that reading waits for no writer."""
@@ -92,32 +110,6 @@ class RequestRun:
         with self._unit(writes=True) as work:
             note(work)
             work.commit()
-
-    def _once(
-        self,
-        job: Job[Result],
-        writes: bool,  # noqa: FBT001 - handed on
-        keep: Callable[[Result], bool],
-        note: Callable[[Result], Note] | None,
-        is_all: bool,  # noqa: FBT001 - handed on
-    ) -> Result:
-        found = None if writes else self._read_elsewhere(job)
-        if found is None:
-            with self._unit(writes=writes) as work:
-                result = job(work)
-                is_kept = keep(result)
-                if writes and is_kept:
-                    if note is not None:
-                        note(result)(work)
-                    work.commit()
-                    return result
-                if not is_kept or self._begun is None:
-                    work.rollback()
-        else:
-            (result,) = found
-        if note is not None:
-            self.note_alone(note(result), is_all=is_all)
-        return result
 
     def _read_elsewhere(self, job: Job[Result]) -> tuple[Result] | None:
         """What the replica answers to a job that only reads; None when it gives nothing."""

@@ -6,7 +6,7 @@ import logging
 import random
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, nullcontext
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from functools import partial
 from typing import TypeAlias, TypeVar
 
@@ -111,20 +111,47 @@ def unit_of_work(
         yield UnitOfWork(connection)
 
 
-def repeated(attempt: Callable[[], Result], undo: Callable[[], None]) -> Result:
-    """What an attempt returns, which is made again when the database undid it for others.
+def repetitions(undo: Callable[[], None]) -> Iterator[AbstractContextManager[object]]:
+    """Attempts at the same work, made again while the database undoes them for others.
 
-    ``undo`` gives free what an attempt still holds, before the pause. An attempt commits last, so
-    that one which is made again has left nothing behind. Raises WorkUndone after the last one.
+    Each is made within what is yielded, and commits last, so that one which is made again has left
+    nothing behind. ``undo`` gives free what it still holds, before the pause. The last one raises
+    WorkUndone.
     """
     for longest in PAUSES:
+        yield _Attempt(undo, longest)
+    yield translated_errors()
+
+
+class _Attempt:
+    """An attempt that may be made again: it keeps to itself that the database undid it."""
+
+    def __init__(self, undo: Callable[[], None], longest: float) -> None:
+        self._undo = undo
+        self._longest = longest
+
+    def __enter__(self) -> None:
+        """Begin it."""
+
+    def __exit__(self, _: object, error: BaseException | None, _traceback: object) -> bool:
+        """Whether it is to be made again. Raises what the database failed at otherwise."""
+        if error is None:
+            return False
         try:
             with translated_errors():
-                return attempt()
+                raise error
         except RefusalUnexplained:
             # Nobody was in the way, and it goes another way now.
-            undo()
+            self._undo()
         except WorkUndone:
-            undo()
-            time.sleep(random.uniform(0, longest))
-    return attempt()
+            self._undo()
+            time.sleep(random.uniform(0, self._longest))
+        return True
+
+
+def repeated(attempt: Callable[[], Result], undo: Callable[[], None]) -> Result:
+    """What an attempt returns, see `repetitions`."""
+    for repetition in repetitions(undo):
+        with repetition:
+            return attempt()
+    raise WorkUndone("the work was undone as often as it was tried")

@@ -118,12 +118,12 @@ def app(databases: Databases) -> Iterator[App]:
     [
         pytest.param(
             '<account action="insert"><name>Dark Horse</name></account>',
-            (74, 42, 690, 32),
+            (73, 41, 690, 26),
             id="insert",
         ),
         pytest.param(
             '<accountList action="select"><id>0</id></accountList>',
-            (70, 36, 730, 33),
+            (70, 36, 730, 28),
             id="list by key",
         ),
     ],

@@ -46,10 +46,25 @@ def insert(call: Call) -> None:
             call = replace(call, target=Target(found.object, is_list=False))
             draft = found
     heed_new(call, draft)
+    guid = sent_guid(call, draft)
+    if guid is not None and _is_repeated(call, draft, guid):
+        draft.heed(call)
+        return
+    wanted = call.output.wanted
+    later = call.transaction.inserts_wait and not (wanted or shares_key(call) or guid is not None)
+    show = call.plan.plan if wanted else None
     try:
-        _insert(call, draft)
+        written = call.records.create(call.object.element, draft, call.how(later=later), show)
     finally:
         draft.heed(call)
+    if written.waits:
+        call.output.write(PROCESSED, (), ())
+        return
+    if guid is not None:
+        changed = last_change(call.rows, call.object, written.identity)
+        call.guids.add(map_element(call.object), written.key, guid, changed)
+    share_key(call, written.key)
+    _answer_stored(call, PROCESSED, written.found_by, draft)
 
 
 def add(call: Call, name: str) -> None:
@@ -123,24 +138,6 @@ def _draft(call: Call, done: str) -> Draft:
         reason = f"{call.item.element} cannot be {done}"
         raise TransactionFailure.because(reason, kind=Kind.UNSUPPORTED)
     return read_draft(call)
-
-
-def _insert(call: Call, draft: Draft) -> None:
-    records, guid = call.records, sent_guid(call, draft)
-    if guid is not None and _is_repeated(call, draft, guid):
-        return
-    wanted = call.output.wanted
-    later = call.transaction.inserts_wait and not (wanted or shares_key(call) or guid is not None)
-    show = call.plan.plan if wanted else None
-    written = records.create(call.object.element, draft, call.how(later=later), show)
-    if written.waits:
-        call.output.write(PROCESSED, (), ())
-        return
-    if guid is not None:
-        changed = last_change(call.rows, call.object, written.identity)
-        call.guids.add(map_element(call.object), written.key, guid, changed)
-    share_key(call, written.key)
-    _answer_stored(call, PROCESSED, written.found_by, draft)
 
 
 def _is_repeated(call: Call, draft: Draft, guid: int) -> bool:

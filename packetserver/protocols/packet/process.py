@@ -101,7 +101,20 @@ class Engine:
                 context = request.prove(
                     lambda work: self._authenticate(work, packet, options, host, attempt, sink)
                 )
-                return self._carried_out(context, options, request)
+                transactions = packet.transactions
+                if not transactions:
+                    context.closely = True
+                    request.note_alone(self._note(context, (), ()))
+                    return (Response(None, (NO_TRANSACTIONS,), kinds=(Kind.UNKNOWN,)),)
+                alone = options.commit_level is CommitLevel.TRANSACTION
+                responses: list[Response] = []
+                try:
+                    for group in [(each,) for each in transactions] if alone else [transactions]:
+                        responses.extend(self._together(context, group, request))
+                finally:
+                    # What is committed is told, whatever becomes of the transactions that follow.
+                    audit_packet(context, transactions, responses)
+                return tuple(responses)
         except NotAuthorized:
             return (Response(None, (NOT_AUTHORIZED,), kinds=(Kind.NOT_AUTHORIZED,)),)
 
@@ -136,25 +149,6 @@ class Engine:
             touched=TouchedRows() if self.database.is_server else None,
             strict=options.strict or self.preferences.strict,
         )
-
-    def _carried_out(
-        self, context: PacketContext, options: Options, request: RequestRun
-    ) -> tuple[Response, ...]:
-        """The transactions one by one, or as a whole."""
-        transactions = context.packet.transactions
-        if not transactions:
-            context.closely = True
-            request.note_alone(self._note(context, (), ()))
-            return (Response(None, (NO_TRANSACTIONS,), kinds=(Kind.UNKNOWN,)),)
-        alone = options.commit_level is CommitLevel.TRANSACTION
-        responses: list[Response] = []
-        try:
-            for group in [(each,) for each in transactions] if alone else [transactions]:
-                responses.extend(self._together(context, group, request))
-        finally:
-            # What is committed is told, whatever becomes of the transactions that follow.
-            audit_packet(context, transactions, responses)
-        return tuple(responses)
 
     def _together(
         self, context: PacketContext, transactions: Sequence[Transaction], request: RequestRun

@@ -67,12 +67,16 @@ def _carry_out(
     messages = Messages(is_strict=context.strict)
     kept: RecordSet | None = None
     for place, item in zip(_places(transaction), transaction.items, strict=True):
+        output, start = Output(context.sink, kept is None), context.sink.position()
         try:
-            found = _item(context, shared, item, place, wanted=kept is None)
-            kept = kept or found
+            carry_out(Call(shared, item, find_target(context, item), output, place))
+            end = context.sink.position()
+            kept = kept or RecordSet(item.element, output.count, output.total, start, end)
         except (ItemMessage, TransactionFailure, Refused) as error:
             _settle(records, messages)
             messages.add(error, place)
+        finally:
+            records.rows.streams.end()
     _settle(records, messages)
     messages.check()
     return kept
@@ -123,28 +127,11 @@ def _places(transaction: Transaction) -> Iterator[Place]:
 
 def _settle(records: Records, messages: Messages) -> None:
     """Store what waits of earlier items: its error comes before those of later ones."""
+    records.rows.streams.end()
     try:
         records.settle()
     except Refused as refused:
         messages.add(refused, None)
-
-
-def _item(
-    context: PacketContext,
-    shared: TransactionContext,
-    item: Item,
-    place: Place,
-    *,
-    wanted: bool,
-) -> RecordSet:
-    target = find_target(context, item)
-    output = Output(context.sink, wanted)
-    start = context.sink.position()
-    try:
-        carry_out(Call(shared, item, target, output, place))
-    finally:
-        shared.records.rows.streams.end()
-    return RecordSet(item.element, output.count, output.total, start, context.sink.position())
 
 
 NO_SYSTEM = (
