@@ -112,6 +112,11 @@ class Connection:
         """Whether few of such requests are worked on at a time."""
         return self.size >= LARGE_BYTES
 
+    @property
+    def path(self) -> str:
+        """The path of a request that has not been read, as far as its line shows one."""
+        return self._arrived.path
+
     def renew(self, seconds: float | None = None) -> None:
         """Give the client so many seconds from now on, or as many as it has for a piece."""
         self.deadline = self._terms.clock() + (self._patience if seconds is None else seconds)

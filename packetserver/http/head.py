@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 from gunicorn.http.errors import (  # type: ignore[import-untyped]
@@ -54,6 +55,12 @@ class Arrived:
     def __len__(self) -> int:
         """How many there are."""
         return len(self.content)
+
+    @property
+    def path(self) -> str:
+        """The path of the request that begins here, as far as its line shows one."""
+        target = bytes(self.content[:LONGEST_HEAD]).partition(b" ")[2]
+        return re.split(rb"[?\s]", target, maxsplit=1)[0].decode("latin-1")
 
     def add(self, data: bytes) -> None:
         """Bytes have arrived; none, when these were the last."""

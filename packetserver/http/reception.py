@@ -27,6 +27,8 @@ class Reception:
     is_probe: Callable[[str], bool]
     overload: bytes
     """A whole answer of HTTP for whoever finds no room at all."""
+    too_long: Callable[[str], bytes]
+    """That for the line of a request which is too long, by its path."""
 
     @classmethod
     def of(cls, settings: Settings, connections: int, application: Application) -> Reception:
@@ -34,7 +36,8 @@ class Reception:
 
         ``connections`` is how many clients there are files for.
         """
-        longest = max(settings.max_body_bytes, settings.max_file_bytes)
+        sizes = (settings.max_body_bytes, settings.max_file_bytes, settings.max_webservice_bytes)
+        longest = max(sizes)
         return cls(
             connections=connections,
             patience=settings.slow_client_seconds,
@@ -46,13 +49,14 @@ class Reception:
             room_bytes=max(settings.max_arriving_bytes, 2 * longest + 1024**2),
             longest_body=application.longest_body,
             is_probe=HEALTH.__contains__,
-            overload=_overload(application),
+            overload=_whole(application, "", OutcomeKind.BUSY),
+            too_long=lambda path: _whole(application, path, OutcomeKind.ADDRESS_TOO_LONG),
         )
 
 
-def _overload(application: Application) -> bytes:
-    """The answer to who cannot even say what he wants."""
-    answer = told(application.words_at(""), Outcome.of(OutcomeKind.BUSY))
+def _whole(application: Application, path: str, kind: OutcomeKind) -> bytes:
+    """The answer to who has not come so far as to have a request."""
+    answer = told(application.words_at(path), Outcome.of(kind))
     lines = [f"{name}: {value}\r\n" for name, value in answer.headers.items()]
     head = f"HTTP/1.1 {answer.status}\r\nConnection: close\r\n{''.join(lines)}\r\n"
     return head.encode("latin-1") + answer.get_data()

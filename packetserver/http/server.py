@@ -12,6 +12,8 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any
 
+from gunicorn.http.errors import LimitRequestLine  # type: ignore[import-untyped]
+
 from packetserver.errors import PacketTooSlow, ServerBusy, TryAgainLater
 from packetserver.http.backlog import Backlog
 from packetserver.http.body import Room
@@ -149,10 +151,20 @@ class Server:
             case Step.REQUEST:
                 self._admit(connection)
             case Step.REFUSAL:
-                refuse(self._worker, connection, connection.error)
+                self._refuse_unread(connection)
                 self._close(connection)
             case Step.END:
                 self._drop(connection)
+
+    def _refuse_unread(self, connection: Connection) -> None:
+        """Answer what is no request, or has too long a line: that in the words of its address."""
+        if not isinstance(connection.error, LimitRequestLine):
+            refuse(self._worker, connection, connection.error)
+            return
+        self._worker.log.warning("The line of a request is too long")
+        with contextlib.suppress(OSError):
+            connection.outgoing.sendall(self._reception.too_long(connection.path))
+            connection.outgoing.flush()
 
     def _admit(self, connection: Connection) -> None:
         self._watch(connection, 0)

@@ -9,6 +9,11 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
+from gunicorn.http.errors import (  # type: ignore[import-untyped]
+    InvalidHTTPVersion,
+    InvalidRequestLine,
+)
+
 from packetserver.http.answer import Answer
 from packetserver.http.connection import Connection
 from packetserver.http.states import Step
@@ -138,7 +143,22 @@ class Threads:
 
 
 def refuse(worker: Any, connection: Connection, error: Exception | None) -> None:
-    """Have gunicorn say what is wrong with a request, or with the application."""
-    worker.handle_error(connection.request, connection.outgoing, connection.client, error)
+    """Have gunicorn say what is wrong with a request, or with the application, and log it."""
+    request = connection.request
+    if request is not None:
+        # A query string may hold what lets its sender in: no log gets it.
+        request.uri = request.uri.partition("?")[0]
+    worker.handle_error(request, connection.outgoing, connection.client, _without_query(error))
     with contextlib.suppress(OSError):
         connection.outgoing.flush()
+
+
+def _without_query(error: Exception | None) -> Exception | None:
+    """The error for a line that cannot be read, without what may be part of a query string."""
+    shown = error
+    if isinstance(error, InvalidRequestLine):
+        shown = InvalidRequestLine(error.req.partition("?")[0])
+    elif isinstance(error, InvalidHTTPVersion):
+        word = str(error.version).rpartition(" ")[2]
+        shown = InvalidHTTPVersion(word if word.startswith("HTTP/") else "")
+    return shown

@@ -46,6 +46,7 @@ class OutcomeKind(Enum):
     NOTHING_HERE = "nothing here", HTTPStatus.NOT_FOUND
     REFUSED = "refused", HTTPStatus.BAD_REQUEST
     """It cannot be read, and nothing of it was done."""
+    ADDRESS_TOO_LONG = "address too long", HTTPStatus.REQUEST_URI_TOO_LONG
     TOO_LARGE = "too large", HTTPStatus.REQUEST_ENTITY_TOO_LARGE
     PACKED_TOO_TIGHTLY = "packed too tightly", HTTPStatus.REQUEST_ENTITY_TOO_LARGE
     CODING_UNKNOWN = "coding unknown", HTTPStatus.UNSUPPORTED_MEDIA_TYPE
@@ -95,6 +96,7 @@ SENTENCES: Mapping[OutcomeKind, str] = {
     OutcomeKind.BUSY: "The server has too much to do.",
     OutcomeKind.NO_ROOM: "The server has no room for long requests and answers.",
     OutcomeKind.STORE_BUSY: "The database has too much to do.",
+    OutcomeKind.ADDRESS_TOO_LONG: "The address of the request is longer than this server takes.",
     OutcomeKind.COMMIT_UNKNOWN: (
         "The server lost its database while it stored the request, which may be stored."
     ),

@@ -50,7 +50,7 @@ NOT_SUPPORTED = Words("OPERATION_NOT_SUPPORTED", "Permission to perform the oper
 DENIED = Words(ACCESS_DENIED, "Permission to perform the operation is denied")
 NOT_FOUND = Words("RECORD_NOT_FOUND", "Record you are trying to access is not found")
 UNFORESEEN = Words("INTERNAL_SERVER_ERROR", "Unknown Error while processing request")
-TOO_LARGE = "REQUEST_TOO_LARGE"
+TOO_LARGE = Words("REQUEST_TOO_LARGE", "The request is longer than this server takes")
 AGAIN_LATER = "SERVICE_UNAVAILABLE"
 UNREADABLE = "INVALID_REQUEST"
 
@@ -74,6 +74,15 @@ NOT_LET_IN = frozenset(
     )
 )
 """The codes that tell who asks that he has to log in, or cannot."""
+
+OUTCOMES: Mapping[OutcomeKind, Words] = {
+    OutcomeKind.FAULT: UNFORESEEN,
+    OutcomeKind.NOT_AUTHORIZED: WRONG_ACCESS_KEY,
+    OutcomeKind.TOO_LARGE: TOO_LARGE,
+    OutcomeKind.PACKED_TOO_TIGHTLY: TOO_LARGE,
+    OutcomeKind.ADDRESS_TOO_LONG: TOO_LARGE,
+}
+"""What always has the same words; all else says what it is."""
 
 FAILURES: Mapping[Kind, Words] = {
     Kind.UNKNOWN: DENIED,
@@ -111,15 +120,9 @@ def words_of_failure(refused: Refused) -> Words:
 
 def words_of_outcome(outcome: Outcome) -> Words:
     """The words for a request of which nothing was carried out."""
-    kind = outcome.kind
-    if kind is OutcomeKind.FAULT:
-        return UNFORESEEN
-    if kind is OutcomeKind.NOT_AUTHORIZED:
-        return WRONG_ACCESS_KEY
-    if kind.is_for_later:
+    if outcome.kind in OUTCOMES:
+        return OUTCOMES[outcome.kind]
+    if outcome.kind.is_for_later:
         return Words(AGAIN_LATER, f"{outcome.text} Please try again later.")
-    if kind in {OutcomeKind.TOO_LARGE, OutcomeKind.PACKED_TOO_TIGHTLY}:
-        return Words(TOO_LARGE, "The request is longer than this server takes")
-    if kind is OutcomeKind.TURNED_AWAY:
-        return Words(ACCESS_DENIED, outcome.text)
-    return Words(UNREADABLE, outcome.text)
+    is_turned_away = outcome.kind is OutcomeKind.TURNED_AWAY
+    return Words(ACCESS_DENIED if is_turned_away else UNREADABLE, outcome.text)

@@ -40,7 +40,9 @@ PHP_SESSION = "PHPSESSID"
 PATIENCE_SECONDS = 0.02
 """How long a request waits for SQLite's writer to note that its session is used."""
 
-SAME_STATUS = frozenset({OutcomeKind.TOO_LARGE, OutcomeKind.PACKED_TOO_TIGHTLY})
+SAME_STATUS = frozenset(
+    {OutcomeKind.TOO_LARGE, OutcomeKind.PACKED_TOO_TIGHTLY, OutcomeKind.ADDRESS_TOO_LONG}
+)
 """What keeps its status, beside what may be tried later: clients read no other than 200."""
 
 PREFLIGHT = {
