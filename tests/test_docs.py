@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import ast
+import configparser
 import re
 import shutil
 import tomllib
@@ -220,3 +222,67 @@ def test_the_example_of_an_object_is_one(tmp_path: Path) -> None:
     catalogue = loader.load_catalogue(tmp_path)
     assert catalogue.targets["holidayList"].object.element == "holiday"
     assert catalogue.tables["holiday"].key == "holiday_id"
+
+
+ARCHITECTURE = (DOCS / "architecture.md").read_text(encoding="utf-8")
+FILE = r"[\w.-]+(?:/[\w.-]+)*(?:\.(?:cfg|md|py|toml)|/)"
+
+
+def file_of(name: str) -> Path:
+    """A file or folder that the page names; most are within packetserver/."""
+    found = [each / name for each in (ROOT, ROOT / "packetserver") if (each / name).exists()]
+    assert found, f"there is no {name}"
+    return found[0]
+
+
+def names_of(tree: ast.AST) -> Iterator[str]:
+    """What a module or class defines, also within its classes."""
+    for each in ast.iter_child_nodes(tree):
+        match each:
+            case ast.FunctionDef(name=name):
+                yield name
+            case ast.ClassDef(name=name):
+                yield name
+                yield from (f"{name}.{inner}" for inner in names_of(each))
+            case ast.Assign(targets=[ast.Name(id=name)]) | ast.AnnAssign(target=ast.Name(id=name)):
+                yield name
+
+
+@pytest.mark.parametrize("name", sorted({*re.findall(rf"`({FILE})`", ARCHITECTURE)}))
+def test_what_the_page_on_the_architecture_names_is_there(name: str) -> None:
+    file_of(name)
+
+
+def test_what_that_page_says_is_in_a_file_is_in_it() -> None:
+    # `name` (`file`), or `a`, `b` or `c` (`file`).
+    said = re.findall(rf"((?:`[\w.]+`(?:, | or | and )?)+)\s+\(`({FILE})`\)", ARCHITECTURE)
+    found = {(name, file) for names, file in said for name in re.findall(r"`([\w.]+)`", names)}
+    assert {"before", "instead", "Records"} <= {name for name, _ in found}
+    trees = {file: ast.parse(file_of(file).read_text(encoding="utf-8")) for _, file in found}
+    known = {file: set(names_of(tree)) for file, tree in trees.items()}
+    assert sorted((name, file) for name, file in found if name not in known[file]) == []
+
+
+def test_that_page_shows_who_may_import_whom() -> None:
+    parser = configparser.ConfigParser(interpolation=None)
+    parser.read(ROOT / "setup.cfg", encoding="utf-8")
+    layers = parser["importlinter:contract:rooms"]["layers"].strip().splitlines()
+    assert "".join(f"    {each.strip()}\n" for each in layers) in ARCHITECTURE
+
+
+PAGES = [ROOT / "README.md", *DOCS.glob("*.md"), *(DOCS / "decisions").glob("*.md")]
+
+
+def anchors(page: Path) -> set[str]:
+    """What the headings of a page can be linked to as."""
+    heads = re.findall(r"^#+ (.*)$", page.read_text(encoding="utf-8"), re.MULTILINE)
+    return {re.sub(r"[^\w\- ]", "", each).strip().lower().replace(" ", "-") for each in heads}
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
+def test_every_link_of_a_page_leads_somewhere(page: Path) -> None:
+    links = re.findall(r"\]\((?!\w+:)([^)#\s]*)(?:#([^)\s]+))?\)", page.read_text(encoding="utf-8"))
+    for path, anchor in links:
+        target = page.parent / path if path else page
+        assert target.exists(), path
+        assert not anchor or anchor in anchors(target), f"{path}#{anchor}"

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from packetserver.catalogue.model import Catalogue, Filter, Named, ObjectType
+from packetserver.errors import CatalogueError
 from packetserver.records.rules.values import NO_ADDRESS
 from packetserver.records.writing import LENGTH_EXCEEDED
 
@@ -432,8 +433,14 @@ class Wording:
         return listing(words, "and")
 
     def sentence(self, phrases: Phrases, named: Named, others: Phrases, **more: str) -> str:
-        """The phrase of a function, and behind it what the ``others`` say of its arguments."""
+        """The phrase of a function, and behind it what the ``others`` say of its arguments.
+
+        Raises CatalogueError for a function that nobody has written a phrase for.
+        """
         words = self.words(named) | more
+        if named.name not in phrases:
+            problem = f"{named.name} needs a phrase in packetserver/cli/catalogue_words.py"
+            raise CatalogueError(self.object.file, self.object.element, problem)
         phrase = phrases[named.name]
         said = {name for _, name, _, _ in string.Formatter().parse(phrase) if name is not None}
         rest = [

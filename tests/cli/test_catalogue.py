@@ -1,7 +1,7 @@
 from pathlib import Path
 
 from packetserver.catalogue.loader import load_catalogue
-from packetserver.cli import catalogue
+from packetserver.cli import catalogue, catalogue_words
 from packetserver.cli.catalogue import pages
 from packetserver.errors import CatalogueError
 from packetserver.records.opening import load_schema
@@ -24,6 +24,15 @@ def test_a_mistake_is_told_with_its_place(run, monkeypatch):
     result = run("catalogue", "check")
     assert (result.exit_code, result.stdout) == (1, "")
     assert result.stderr == "Error: accounts.toml: account: name has an unknown type 'txt'\n"
+
+
+def test_a_function_without_a_phrase_is_told(run, monkeypatch):
+    phrases = {name: each for name, each in catalogue_words.RULES.items() if name != "required"}
+    monkeypatch.setattr(catalogue_words, "RULES", phrases)
+    result = run("catalogue", "show", "account")
+    assert (result.exit_code, result.stdout) == (1, "")
+    needed = "required needs a phrase in packetserver/cli/catalogue_words.py"
+    assert result.stderr == f"Error: accounts.toml: account: {needed}\n"
 
 
 def test_what_a_client_may_send_of_an_account(run):
