@@ -37,7 +37,7 @@ class UnitOfWork:
         self._hooks: list[Hook] = []
 
     def after_commit(self, hook: Hook) -> None:
-        """Run a hook once this is committed; the same one only once (DECISIONS.md, Hooks).
+        """Run a hook once this is committed; the same one only once.
 
         The hook is given this unit of work, and commits what it does itself; the rest is undone.
         Whatever it raises is logged, and the next hook runs.

@@ -153,7 +153,7 @@ def check_system(context: PacketContext, transaction: Transaction) -> None:
 def find_target(context: PacketContext, item: Item) -> Target:
     """What the item's element names.
 
-    Raises ItemMessage when it is unknown, or the item has no attribute (PROTOCOL.md 4.2).
+    Raises ItemMessage when it is unknown, or the item has no attribute.
     """
     credentials = context.packet.credentials
     system = credentials.system_id if credentials is not None else None
@@ -168,5 +168,5 @@ def find_target(context: PacketContext, item: Item) -> Target:
 
 
 def is_allowed_for_user_client(transaction: Transaction) -> bool:
-    """Whether every item is one that a user's sync client may send (PROTOCOL.md 2.5)."""
+    """Whether every item is one that a user's sync client may send."""
     return all(item.element in USER_CLIENT_ELEMENTS for item in transaction.items)
