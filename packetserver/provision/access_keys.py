@@ -12,6 +12,7 @@ from packetserver.security.access_keys import (
     store_key,
     stored_key,
 )
+from packetserver.security.sessions import end_sessions
 
 
 class AccessKeys:
@@ -44,3 +45,7 @@ class AccessKeys:
             make_key_file(self._seals.file)
         store_key(self._connection, user_id, self._seals.seal(user_id, key))
         return True
+
+    def end_sessions(self, user_id: int) -> None:
+        """End all that a user has begun with a key, also if the user comes back later."""
+        end_sessions(self._connection, user_id=user_id)

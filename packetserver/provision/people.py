@@ -300,6 +300,8 @@ class Users:
         if "password" in given:
             wire = md5_of_password(given["password"])
             wanted["password"] = _secret(stored["password"], wire, SecretKind.USER)
+        if given.get("enabled") is False:
+            self.access_keys.end_sessions(stored["user_id"])
         return self._rows.change(USERS, stored, wanted)
 
     def _stored(self, given: Given) -> Row | None:

@@ -14,8 +14,9 @@ WORLD = str(Path(__file__).parent.parent / "conformance" / "world.toml")
 
 
 @pytest.fixture
-def new_url(database_url, monkeypatch) -> str:
+def new_url(database_url, monkeypatch, tmp_path) -> str:
     monkeypatch.setenv("PACKETSERVER_DATABASE_URL", database_url)
+    monkeypatch.setenv("PACKETSERVER_ACCESS_KEY_FILE", str(tmp_path / "keys"))
     return database_url
 
 

@@ -79,6 +79,16 @@ def test_another_key_ends_the_sessions_of_its_user_alone(run, begin):
     assert [line.split()[1] for line in run("session", "list").output.splitlines()[1:]] == ["admin"]
 
 
+def test_who_is_disabled_has_no_session_to_come_back_to(run, begin, tmp_path):
+    begin("rep1")
+    begin("admin")
+    run("user", "disable", "rep1")
+    file = tmp_path / "people.toml"
+    file.write_text('[[user]]\nusername = "rep1"\nenabled = true\n')
+    assert run("provision", str(file)).exit_code == 0
+    assert [line.split()[1] for line in run("session", "list").output.splitlines()[1:]] == ["admin"]
+
+
 @pytest.mark.parametrize("arguments", [(), ("1", "--all"), ("--all", "--user", "ann")])
 def test_which_sessions_has_to_be_said(run, arguments):
     result = run("session", "end", *arguments)

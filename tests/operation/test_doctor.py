@@ -11,6 +11,7 @@ from types import SimpleNamespace
 
 import pytest
 import sqlalchemy
+from cryptography.fernet import Fernet
 from driving import CLIENT, Driver, item
 from sqlalchemy import func, select
 
@@ -24,7 +25,9 @@ from packetserver.operation.doctor import (
 )
 from packetserver.operation.findings import Check, Finding, Health
 from packetserver.protocols.packet.process import build_engine
+from packetserver.provision.access_keys import AccessKeys
 from packetserver.provision.installation import prepare_installation
+from packetserver.security.access_keys import Seals
 from packetserver.settings import Settings
 from packetserver.store.database import Database
 
@@ -80,6 +83,35 @@ def test_an_installation_that_is_well(look, tmp_path, prepared_database_url, mon
     other = of_server if prepared_database_url.startswith("sqlite") else of_sqlite
     assert {each.check for each in found} == set(Check) - other
     assert all(each.text and not each.text.endswith(".") for each in found)
+
+
+@pytest.mark.parametrize(
+    ("change", "health", "text"),
+    [
+        (lambda file: file.chmod(0o640), WARNING, "Others on this machine may read"),
+        (lambda file: file.unlink(), WRONG, "cannot be read: No such file"),
+        (lambda file: file.write_text("geheim\n"), WRONG, "must hold keys of Fernet"),
+        (lambda file: file.write_bytes(Fernet.generate_key()), WRONG, "lacks the key"),
+    ],
+    ids=["open", "lost", "spoilt", "another"],
+)
+def test_the_keys_of_access_keys(look, prepared_database_url, tmp_path, change, health, text):
+    file = tmp_path / "keys"
+    with closing(Database(prepared_database_url)) as database:
+        with database.connect(writes=True) as connection:
+            AccessKeys(connection, Seals(file)).give(2, "Rep1AccessKey001")
+            connection.commit()
+        assert one_well(Check.ACCESS_KEYS, look(ACCESS_KEY_FILE=str(file))).startswith("1 can be")
+        change(file)
+        finding = one(Check.ACCESS_KEYS, look(ACCESS_KEY_FILE=str(file)), health)
+    assert text in finding.text
+    assert "geheim" not in finding.text
+
+
+def one_well(check: Check, found: list[Finding]) -> str:
+    (finding,) = of(check, found)
+    assert finding.health is OK
+    return finding.text
 
 
 @pytest.mark.parametrize(

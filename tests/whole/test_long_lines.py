@@ -5,10 +5,14 @@ from __future__ import annotations
 import http.client
 import json
 from collections.abc import Iterator
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 from defusedxml.ElementTree import fromstring
 from whole.served import Served, served
+
+from packetserver.http.threads import refuse
 
 LONGEST = 8190
 SECRET = "5e551093e14b4cc0"
@@ -67,3 +71,13 @@ def test_no_log_has_what_a_line_holds(server: Served, line: str) -> None:
     status, _, _ = answer(server, line)
     assert status in {200, 400, 414}
     assert SECRET not in server.logged()
+
+
+def test_no_log_has_the_query_of_a_request_that_failed() -> None:
+    told: list[str] = []
+    worker = SimpleNamespace(handle_error=lambda request, *_: told.append(request.uri))
+    request = SimpleNamespace(uri=f"/webservice.php?sessionName={SECRET}")
+    outgoing = SimpleNamespace(flush=lambda: True)
+    connection: Any = SimpleNamespace(request=request, outgoing=outgoing, client=None)
+    refuse(worker, connection, RuntimeError())
+    assert told == ["/webservice.php"]

@@ -9,7 +9,11 @@ from datetime import datetime
 import pytest
 from protocols.webservice.conftest import ELSEWHERE, KEYS, Site, md5, open_site
 from sync.office import Clock
+from watching import watched_statements
 
+from packetserver.protocols.webservice import exchange
+from packetserver.protocols.webservice.calls import Operation
+from packetserver.protocols.webservice.operations import OPERATIONS
 from packetserver.provision.access_keys import AccessKeys
 from packetserver.security.access_keys import Seals
 
@@ -204,6 +208,25 @@ def test_a_session_may_be_idle_for_half_an_hour(site: Site) -> None:
     assert site.post("logout", sessionName=other) == IDLE
     site.clock.go_on(minutes=31)
     assert site.post("logout", sessionName=session) == IDLE
+
+
+def test_whatever_is_called_is_a_use_which_is_noted_once_a_minute(
+    site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    look = Operation("look", lambda call: call.session.user_name)
+    monkeypatch.setattr(exchange, "OPERATIONS", {**OPERATIONS, "look": look})
+    session = site.session("rep1")
+    for _ in range(3):
+        site.clock.go_on(minutes=29)
+        assert site.get("look", sessionName=session) == "rep1"
+    with watched_statements(site.service.database.engine) as seen:
+        for _ in range(3):
+            site.clock.go_on(seconds=19)
+            assert site.get("look", sessionName=session) == "rep1"
+        assert not [each for each in seen if each.startswith("UPDATE")]
+        site.clock.go_on(seconds=19)
+        assert site.get("look", sessionName=session) == "rep1"
+        assert len([each for each in seen if each.startswith("UPDATE")]) == 1
 
 
 def test_how_long_is_a_setting(people_url) -> None:
