@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 from driving import HOST, Driver, item
-from engine.conftest import PEOPLE, Desk
+from records.conftest import PEOPLE, Desk
 
 from packetserver.errors import PacketTooLarge, StoreUnavailable
 from packetserver.protocols.packet.process import Engine
