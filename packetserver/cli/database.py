@@ -91,11 +91,20 @@ def init_db(*, with_admin: bool) -> None:
 
 
 def _prepare_access_keys(settings: Settings) -> None:
+    """Make the file of keys; who does not use the web service can do without it."""
+    file = key_file(settings)
     with (
         open_installation(settings) as installation,
         unit_of_work(installation.database, writes=True) as work,
     ):
-        AccessKeys(work.connection, Seals(key_file(settings))).prepare()
+        try:
+            AccessKeys(work.connection, Seals(file)).prepare()
+        except OSError as error:
+            click.echo(
+                f"The file {file} cannot be made ({error.strerror}): users have no access keys for the"
+                " web service until PACKETSERVER_ACCESS_KEY_FILE names one that can.",
+                err=True,
+            )
         work.commit()
 
 

@@ -106,6 +106,16 @@ def test_init_db_makes_the_file_of_keys(run, tmp_path, monkeypatch):
     assert file.read_bytes() == before
 
 
+def test_init_db_does_without_a_file_that_cannot_be_made(run, tmp_path, monkeypatch):
+    monkeypatch.setenv("PACKETSERVER_DATABASE_URL", f"sqlite:///{tmp_path}/new.db")
+    (tmp_path / "file").touch()
+    monkeypatch.setenv("PACKETSERVER_ACCESS_KEY_FILE", str(tmp_path / "file" / "keys"))
+    result = run("init-db", "--with-admin")
+    assert result.exit_code == 0
+    assert f"The file {tmp_path}/file/keys cannot be made" in result.stderr
+    assert "Added the user admin" in result.stdout
+
+
 def test_a_lost_file_is_told_in_a_sentence(run, url):
     run("user", "access-key", "rep1")
     Path(url.removeprefix("sqlite:///") + ".keys").unlink()
