@@ -98,10 +98,11 @@ class Rows:
 
         Raises Refused for the first that is refused; none after it is stored.
         """
+        if self._waiting.table is None:
+            return
         table, rows, origins = self._waiting.take()
-        statement = self.schema.statements.insert(table, None) if rows else None
-        is_one = len(rows) == 1
-        if statement is None or (not is_one and stored_together(self._connection, statement, rows)):
+        statement = self.schema.statements.insert(table, None)
+        if len(rows) > 1 and stored_together(self._connection, statement, rows):
             return
         for row, origin in zip(rows, origins, strict=True):
             try:

@@ -118,12 +118,12 @@ def app(databases: Databases) -> Iterator[App]:
     [
         pytest.param(
             '<account action="insert"><name>Dark Horse</name></account>',
-            (73, 41, 690, 26),
+            (73, 41, 680, 26),
             id="insert",
         ),
         pytest.param(
             '<accountList action="select"><id>0</id></accountList>',
-            (70, 36, 730, 28),
+            (69, 35, 720, 28),
             id="list by key",
         ),
     ],
