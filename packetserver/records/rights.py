@@ -194,7 +194,7 @@ class Rights:
             return ALL_SEEING
         ways = ways_of(self.schema)
         held = (
-            (each, self.held.among(ways.permissions(each, VIEW)))
+            (each, self._held(ways.permissions(each, VIEW)))
             for each in looked_at.rows
             if not self.policy.leaves_open(each)
         )

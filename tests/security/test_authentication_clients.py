@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from packetserver.errors import NotAuthorized
 from packetserver.security.credentials import Credentials
 from packetserver.security.principal import Principal, PrincipalKind
+from packetserver.security.throttle import REFUSAL
 
 NOW = datetime(2026, 11, 22, 9, 15, 8)
 CLIENT_1 = Principal(PrincipalKind.SYNC_CLIENT, None, None, client_id=1, entered_by=9)
@@ -17,7 +18,7 @@ CLIENT_4 = Principal(PrincipalKind.SYNC_CLIENT, user_id=2, role_id=1, client_id=
 
 @pytest.fixture
 def refused():
-    return pytest.raises(NotAuthorized, match=r"\ANot authorized\Z")
+    return pytest.raises(NotAuthorized, match=rf"\A{REFUSAL}\Z")
 
 
 @pytest.fixture(autouse=True)

@@ -11,6 +11,7 @@ from packetserver.security.credentials import Credentials
 from packetserver.security.principal import Principal, PrincipalKind
 from packetserver.security.remembered import RememberedCredentials
 from packetserver.security.secrets import md5_of_password
+from packetserver.security.throttle import REFUSAL
 
 NOW = datetime(2026, 11, 22, 9, 15, 8)
 CODE = md5_of_password("rep1")
@@ -19,7 +20,7 @@ USER_2 = Principal(PrincipalKind.USER, user_id=2, role_id=1, client_id=None, ent
 
 @pytest.fixture
 def refused():
-    return pytest.raises(NotAuthorized, match=r"\ANot authorized\Z")
+    return pytest.raises(NotAuthorized, match=rf"\A{REFUSAL}\Z")
 
 
 @pytest.fixture(autouse=True)

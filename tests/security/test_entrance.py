@@ -15,7 +15,7 @@ from sync.office import Clock
 from packetserver.errors import NotAuthorized
 from packetserver.protocols.packet.stored_documents import Document
 from packetserver.security import remembered
-from packetserver.security.throttle import Scope
+from packetserver.security.throttle import REFUSAL, Scope
 
 FEW = {"login_failures": 3, "login_failure_minutes": 10}
 AWAY = "198.51.100.7"
@@ -335,7 +335,7 @@ def test_every_address_of_the_protocol_counts_and_waits(gate):
     assert not gate.lets_in(right)
     assert documents.store(right, document, None, HOST, HOME) == REFUSED
     for way in (packages.find, lambda who, *more: packages.take(who, (), *more)):
-        with pytest.raises(NotAuthorized, match=r"\ANot authorized\Z"):
+        with pytest.raises(NotAuthorized, match=rf"\A{REFUSAL}\Z"):
             way(right, HOST, HOME)
     assert gate.hasher.count == 3
 

@@ -26,6 +26,8 @@ from whole.served import served
 
 from packetserver import cli
 from packetserver.app import create_app
+from packetserver.failures import Refused
+from packetserver.protocols.packet.meta import read_meta
 from packetserver.records.opening import load_schema
 from packetserver.security.secrets import hash_secret, md5_of_password
 from packetserver.settings import Settings
@@ -389,7 +391,8 @@ def test_no_property_leads_to_a_stored_secret():
     for each in objects:
         fields = [*each.fields, *each.aliases]
         paths = [f"{one}{mark}{name}" for one in fields for name in names for mark in "._^"]
-        plan = schema.plan.__wrapped__(each.element, (*fields, *names, *paths))
+        meta = read_meta.__wrapped__(schema, each.element, (*fields, *names, *paths))
+        plan = schema.plan.__wrapped__(each.element, meta.asked)
         read = {
             (getattr(part.table, "element", part.table).name, part.name)
             for column in plan.columns
@@ -397,5 +400,8 @@ def test_no_property_leads_to_a_stored_secret():
             if isinstance(part, sqlalchemy.Column)
         }
         assert not read & secret, each.element
-        asked += len(plan.names)
+        asked += len(meta.names)
+        for name in (one.name for one in each.stored_fields if one.secret):
+            with pytest.raises(Refused):
+                schema.plan(each.element, (name,))
     assert asked > 10_000
