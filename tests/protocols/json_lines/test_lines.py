@@ -130,7 +130,7 @@ def sentences(answer: Mapping[str, Any]) -> list[str]:
     found = []
     for each in answer.get("refused", []):
         reason = DENIED if each["kind"] == "permission" else each["reason"]
-        found.append(f"{each['field']}: {reason}" if "field" in each else reason)
+        found.append(f"{each['field']}: {reason}" if each["field"] else reason)
     return found
 
 
