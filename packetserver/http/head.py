@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from typing import Any
 
 from gunicorn.http.errors import (  # type: ignore[import-untyped]
@@ -60,7 +59,8 @@ class Arrived:
     def path(self) -> str:
         """The path of the request that begins here, as far as its line shows one."""
         target = bytes(self.content[:LONGEST_HEAD]).partition(b" ")[2]
-        return re.split(rb"[?\s]", target, maxsplit=1)[0].decode("latin-1")
+        bare = target.partition(b"?")[0].split(maxsplit=1)
+        return bare[0].decode("latin-1") if bare and not target[:1].isspace() else ""
 
     def add(self, data: bytes) -> None:
         """Bytes have arrived; none, when these were the last."""

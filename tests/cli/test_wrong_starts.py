@@ -30,9 +30,9 @@ WORLD = str(Path(__file__).parent.parent / "conformance" / "world.toml")
 LONGEST_MESSAGE = 900
 MOST_LINES = 3
 
-READING = frozenset({"user list", "client list", "client show", "settings", "adopt --dry-run"}) | {
-    "compile-packages"
-}
+READING = frozenset(
+    {"user list", "session list", "client list", "client show", "settings", "adopt --dry-run"}
+) | {"compile-packages"}
 """What asks the database only to read."""
 
 ALL_FINE_WITHOUT_IT = frozenset({"settings"})
@@ -326,6 +326,9 @@ COMMANDS: Mapping[str, tuple[str, ...]] = {
     "user set-password": ("user", "set-password", "rep1"),
     "user rename": ("user", "rename", "rep1", "rep2"),
     "user disable": ("user", "disable", "rep1"),
+    "user access-key": ("user", "access-key", "rep1"),
+    "session list": ("session", "list"),
+    "session end": ("session", "end", "--all"),
     "client list": ("client", "list"),
     "client show": ("client", "show", "1"),
     "client add": ("client", "add"),

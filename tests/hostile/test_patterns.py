@@ -36,7 +36,7 @@ BOMBS = [
 FRAMES = [("", ""), ("<?xml ", "?"), ("a@", "@"), ("1", "x")]
 """What stands before and behind it, so that a pattern begins to match and then cannot."""
 
-METHODS = frozenset({"match", "search", "fullmatch", "split", "sub", "findall"})
+METHODS = frozenset({"match", "search", "fullmatch", "split", "sub", "findall", "finditer"})
 
 
 def client_patterns() -> dict[str, list[str]]:
@@ -107,9 +107,9 @@ SCRIPT = """
 import importlib, json, re
 tried = 0
 for module, name, uses, length in json.loads({tasks!r}):
-    found = getattr(importlib.import_module(module), name)
-    found = found if isinstance(found, tuple) else (found,)
-    patterns = [each[0] if isinstance(each, tuple) else each for each in found]
+    known = getattr(importlib.import_module(module), name)
+    known = known if isinstance(known, tuple) else (known,)
+    patterns = [each[0] if isinstance(each, tuple) else each for each in known]
     for pattern in patterns:
         for bomb in json.loads({bombs!r}):
             for before, behind in json.loads({frames!r}):
@@ -117,7 +117,9 @@ for module, name, uses, length in json.loads({tasks!r}):
                 text = text if isinstance(pattern.pattern, str) else text.encode()
                 for use in uses:
                     more = (text[:0],) if use == "sub" else ()
-                    getattr(pattern, use)(*more, text)
+                    found = getattr(pattern, use)(*more, text)
+                    if use == "finditer":
+                        list(found)
                     tried += 1
 print(tried)
 """

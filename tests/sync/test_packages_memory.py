@@ -17,7 +17,8 @@ from packetserver.protocols.packet import package_content
 from packetserver.protocols.packet.process import Engine
 from packetserver.store.schema import Schema
 
-FEW, MANY = 1000, 4000
+FEW, MANY = 2500, 4000
+"""Both have more records in each list than are read at once, so that the same is held of both."""
 BYTES_A_RECORD = 100
 """A record that were kept would take thousands."""
 

@@ -120,7 +120,8 @@ LONG = packet(account("Long")) + b" " * MIB
 
 
 def test_long_bodies_that_arrive_have_bounded_room(databases) -> None:
-    settings = {"max_body_bytes": "2 MiB", "max_file_bytes": "2 MiB", "max_arriving_bytes": "1"}
+    longest = dict.fromkeys(("max_body_bytes", "max_file_bytes", "max_webservice_bytes"), "2 MiB")
+    settings = {**longest, "max_arriving_bytes": "1"}
     with (
         databases.prepared("sqlite") as url,
         served(url, **settings) as server,
