@@ -114,9 +114,10 @@ ALL = How()
 class Written:
     """What was written: where it stands now, and what is new by it.
 
-    It ``waits`` where it is stored together with its like, later. ``key`` is that of the record, or of what was added to it; None for a record that waits or has
-    no key. ``shown_by`` is what nothing else answers to. ``before`` is when a record that was changed
-    or removed had last changed, and ``stored`` what it was then, None where there was none.
+    It ``waits`` where it is stored together with its like, later. ``key`` is that of the record, or of
+    what was added to it; None for a record that waits or has no key. ``shown_by`` is what nothing else
+    answers to. ``before`` is when a record that was changed had last changed, and ``stored`` what it,
+    or one that was removed, was then, None where there was none.
     """
 
     object: ObjectType

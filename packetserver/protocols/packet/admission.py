@@ -8,14 +8,10 @@ from dataclasses import dataclass
 from packetserver.errors import NotAuthorized
 from packetserver.protocols.packet.context import PacketContext, read_anchors
 from packetserver.protocols.packet.packet import Packet, RecordSink
-from packetserver.records.preferences import Preferences
+from packetserver.records.service import Service
 from packetserver.security.audit import What
-from packetserver.security.authentication import Authenticator
 from packetserver.security.credentials import Credentials
-from packetserver.security.entrance import Entrance
 from packetserver.security.throttle import REFUSAL
-from packetserver.store.database import Database
-from packetserver.store.schema import Schema
 from packetserver.store.unit_of_work import unit_of_work
 from packetserver.sync.packet_log import PacketLog
 
@@ -38,11 +34,7 @@ class NoRecords(RecordSink):
 class Admission:
     """Lets such senders in, and gives them the context of a packet without transactions."""
 
-    database: Database
-    schema: Schema
-    authenticator: Authenticator
-    preferences: Preferences
-    entrance: Entrance
+    service: Service
 
     def admit(
         self,
@@ -59,10 +51,11 @@ class Admission:
         Raises NotAuthorized, also for users where ``clients_only`` are admitted, and
         StoreUnavailable when the database is away.
         """
-        with self.entrance.attempt(credentials, address, lambda: [what]) as attempt:
-            with unit_of_work(self.database, writes=self.authenticator.upgrades) as work:
-                principal = self.authenticator.authenticate(
-                    work.connection, credentials, host, self.preferences.now(), attempt
+        service, preferences = self.service, self.service.preferences
+        with service.entrance.attempt(credentials, address, lambda: [what]) as attempt:
+            with unit_of_work(service.database, writes=service.authenticator.upgrades) as work:
+                principal = service.authenticator.authenticate(
+                    work.connection, credentials, host, preferences.now(), attempt
                 )
                 work.commit()
             if clients_only and principal.client_id is None:
@@ -70,12 +63,12 @@ class Admission:
         system = None if credentials is None else credentials.system_id
         return PacketContext(
             packet=Packet(credentials, ()),
-            anchors=read_anchors(credentials, self.preferences.zone),
+            anchors=read_anchors(credentials, preferences.zone),
             validate=validate,
             principal=principal,
-            schema=self.schema,
-            preferences=self.preferences,
+            schema=service.schema,
+            preferences=preferences,
             sink=NoRecords(),
             log=PacketLog(system, principal.client_id, address),
-            strict=self.preferences.strict,
+            strict=preferences.strict,
         )

@@ -19,12 +19,10 @@ from packetserver.protocols.packet.failures import ItemMessage, TransactionFailu
 from packetserver.protocols.packet.packet import Item
 from packetserver.protocols.packet.transactions import find_target
 from packetserver.protocols.packet.unheeded import Unheeded
-from packetserver.records.preferences import Preferences
+from packetserver.records.service import Service
 from packetserver.security.audit import What
 from packetserver.security.credentials import Credentials
-from packetserver.store.database import Database
 from packetserver.store.rows import Rows
-from packetserver.store.schema import Schema
 from packetserver.store.unit_of_work import UnitOfWork, unit_of_work
 from packetserver.sync.packages import (
     Anchors,
@@ -67,16 +65,10 @@ class Upload:
 class Packages:
     """Hands out packages and takes them; safe to use from many threads."""
 
-    def __init__(
-        self,
-        database: Database,
-        schema: Schema,
-        preferences: Preferences,
-        admission: Admission,
-    ) -> None:
-        self._database = database
-        self._schema = schema
-        self._preferences = preferences
+    def __init__(self, service: Service, admission: Admission) -> None:
+        self._database = service.database
+        self._schema = service.schema
+        self._preferences = service.preferences
         self._admission = admission
 
     def find(self, credentials: Credentials | None, host: str, address: str) -> Download | None:

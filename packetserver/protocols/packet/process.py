@@ -57,11 +57,9 @@ class Engine:
         self.runner = service.runner
         self.entrance = service.entrance
         self.collisions = Collisions()
-        admission = Admission(
-            self.database, self.schema, self.authenticator, self.preferences, self.entrance
-        )
-        self.documents = Documents(self.database, self.schema, self.preferences, admission)
-        self.packages = Packages(self.database, self.schema, self.preferences, admission)
+        admission = Admission(service)
+        self.documents = Documents(service, admission)
+        self.packages = Packages(service, admission)
 
     def ping(self) -> None:
         """Raises StoreUnavailable when the database does not answer."""

@@ -17,16 +17,15 @@ from packetserver.protocols.packet.changes import INSERT
 from packetserver.protocols.packet.context import PacketContext
 from packetserver.protocols.packet.failures import DENIED, NOT_AUTHORIZED
 from packetserver.records.permissions import demand, denied
-from packetserver.records.preferences import Preferences
 from packetserver.records.records import Records
 from packetserver.records.rules import REQUIRED
+from packetserver.records.service import Service
 from packetserver.records.ways import ADD
 from packetserver.records.writing import LENGTH_EXCEEDED, Given, How
 from packetserver.security import audit
 from packetserver.security.audit import proved
 from packetserver.security.credentials import Credentials
 from packetserver.security.principal import Principal, PrincipalKind
-from packetserver.store.database import Database
 from packetserver.store.files import (
     VERSIONS,
     ReceivedFile,
@@ -37,7 +36,6 @@ from packetserver.store.files import (
     safe_name,
 )
 from packetserver.store.rows import Rows
-from packetserver.store.schema import Schema
 from packetserver.store.unit_of_work import UnitOfWork, repeated, unit_of_work
 from packetserver.sync.packet_log import LoggedTransaction
 
@@ -50,18 +48,12 @@ WHAT = (FILE, INSERT)
 class Documents:
     """Stores files with their records; safe to use from many threads."""
 
-    def __init__(
-        self,
-        database: Database,
-        schema: Schema,
-        preferences: Preferences,
-        admission: Admission,
-    ) -> None:
-        self._database = database
-        self._schema = schema
-        self._preferences = preferences
+    def __init__(self, service: Service, admission: Admission) -> None:
+        self._database = service.database
+        self._schema = service.schema
+        self._preferences = service.preferences
         self._admission = admission
-        self.library = preferences.library
+        self.library = service.preferences.library
 
     def store(
         self,
